@@ -1,0 +1,6 @@
+import { test } from 'uvu';
+
+test('runs', () => undefined);
+test.skip('does not run', () => undefined);
+
+test.run();

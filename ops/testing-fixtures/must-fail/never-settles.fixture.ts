@@ -1,0 +1,5 @@
+import { test } from 'uvu';
+
+test('waits for what never comes', () => new Promise<void>(() => undefined));
+
+test.run();
