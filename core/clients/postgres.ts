@@ -1,0 +1,55 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { Database } from '../database/tables.ts';
+
+const INT8 = 20;
+const DATE = 1082;
+const types = new pg.TypeOverrides(pg.types);
+types.setTypeParser(INT8, (text: string) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a JavaScript number`);
+  return value;
+});
+/** A day stays the text it is: as a Date it would move with the process's time zone. */
+types.setTypeParser(DATE, (text: string) => text);
+
+export interface PostgresOptions {
+  url: string;
+  poolSize: number;
+  applicationName: string;
+  /** Bounds every statement. */
+  statementTimeoutMs: number;
+  /**
+   * Ends a transaction whose client went silent, so that a stopped process cannot hold a fence or a mailbox. Must be below
+   * the lease.
+   */
+  idleInTransactionTimeoutMs: number;
+  lockTimeoutMs?: number;
+}
+
+export interface Postgres {
+  db: Kysely<Database>;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** The only place where pools are made. Bigints arrive as numbers, dates as `YYYY-MM-DD`. */
+export function connectPostgres(options: PostgresOptions): Postgres {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    application_name: options.applicationName,
+    statement_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    ...(options.lockTimeoutMs === undefined ? {} : { lock_timeout: options.lockTimeoutMs }),
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+  });
+  // A connection that the server ends reports it here while it is idle, and on the client while it is lent. Whoever uses it
+  // is told by the next query; unheard, the event would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  return { db, pool, close: () => db.destroy() };
+}

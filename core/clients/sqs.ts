@@ -1,0 +1,13 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
+
+/** The only place where this client is made. Region, credentials and endpoint come from the SDK's own environment. */
+export const connectSQS = (): SQSClient =>
+  new SQSClient({
+    maxAttempts: 3,
+    requestHandler: {
+      connectionTimeout: 3_000,
+      requestTimeout: 30_000,
+      httpAgent: { maxSockets: 100 },
+      httpsAgent: { maxSockets: 100 },
+    },
+  });

@@ -1,0 +1,103 @@
+import { LanewayError } from '../../runtime/errors.ts';
+
+export interface AdNetworkHttp {
+  baseUrl: string;
+  token: string;
+}
+
+const MAX_ANSWER_BYTES = 1_000_000;
+/** The connection was never made, so the call was certainly not carried out. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/**
+ * One call with its answer as JSON. Throws `effect.rejected` when the network refused for good, `effect.unavailable` when
+ * the call was not carried out and may be repeated, and `effect.outcome_unknown` when nobody can say.
+ */
+export async function callAdNetwork(
+  { baseUrl, token }: AdNetworkHttp,
+  method: 'GET' | 'POST' | 'PATCH',
+  path: string,
+  signal: AbortSignal,
+  body?: Record<string, unknown>,
+): Promise<unknown> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(baseUrl + path, {
+      method,
+      signal,
+      redirect: 'error',
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    text = await readBounded(response);
+  } catch (error) {
+    throw notAnswered(error, method);
+  }
+  if (!response.ok) throw refusal(response, text, method);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LanewayError('effect.outcome_unknown', 'the ad network answered with something that is not JSON', {
+      retry: 'backoff',
+      cause: error,
+    });
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  let size = 0;
+  const parts: Uint8Array[] = [];
+  for await (const part of response.body ?? []) {
+    size += part.byteLength;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is over ${MAX_ANSWER_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : '';
+
+/** A read that got no answer changed nothing; a write may have been carried out. */
+function notAnswered(error: unknown, method: string): LanewayError {
+  const reason = error instanceof Error ? `${error.message} ${codeOf(error)}`.trim() : String(error);
+  if (method === 'GET' || NOT_SENT.has(codeOf(error)))
+    return new LanewayError('effect.unavailable', `the ad network cannot be reached: ${reason}`, {
+      retry: 'backoff',
+      cause: error,
+    });
+  return new LanewayError('effect.outcome_unknown', `no answer from the ad network: ${reason}`, {
+    retry: 'backoff',
+    cause: error,
+  });
+}
+
+function refusal(response: Response, text: string, method: string): LanewayError {
+  const { status } = response;
+  const said = `ad network answered ${status}: ${text.slice(0, 300)}`;
+  if (status === 429 || status === 503) {
+    const seconds = Number(response.headers.get('retry-after'));
+    return new LanewayError('effect.unavailable', said, {
+      retry: 'backoff',
+      ...(Number.isFinite(seconds) && seconds > 0 ? { detail: { retryAfterMs: seconds * 1_000 } } : {}),
+    });
+  }
+  if (status >= 500) {
+    const code = method === 'GET' ? 'effect.unavailable' : 'effect.outcome_unknown';
+    return new LanewayError(code, said, { retry: 'backoff' });
+  }
+  const hint = status === 401 || status === 403 ? ' (check the token of this network)' : '';
+  return new LanewayError('effect.rejected', said + hint);
+}

@@ -1,0 +1,98 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { handleProductCoreUpdate } from './handle-product-core-update.ts';
+import { getProduct, listProducts } from './reads.ts';
+import type { ProductCoreDataUpdated } from './events.ts';
+import { lanewayEvent, runHandler, snapshot } from '../../testing/run-handler.ts';
+import { createWorld } from '../../testing/world.ts';
+
+const change = (
+  n: number,
+  operationType: ProductCoreDataUpdated['operationType'],
+  second: number,
+  changedAttributes: ProductCoreDataUpdated['changedAttributes'] = {},
+  productId = 'sku-1',
+) =>
+  lanewayEvent(n, {
+    productId,
+    operationType,
+    timestamp: `2026-11-23T10:00:${String(second).padStart(2, '0')}.000Z`,
+    changedAttributes,
+  });
+
+test('changes of a product merge in order; the catalog ends as the core platform has it', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const events = [
+    change(1, 'create', 1, { title: 'Shoe', priceMinor: 9_900, currency: 'EUR' }),
+    change(2, 'update', 2, { priceMinor: 8_900, colour: 'red' }),
+    change(3, 'create', 3, { title: 'Hat' }, 'sku-2'),
+    change(4, 'delete', 4, {}, 'sku-2'),
+  ];
+  const { outcomes } = await runHandler(db, handleProductCoreUpdate, events);
+  assert.equal(
+    outcomes.map((o) => o.kind),
+    ['done', 'done', 'done', 'done'],
+  );
+  await db.transaction().execute(async (trx) => {
+    const shoe = await getProduct(trx, 'shop-1', 'sku-1');
+    assert.equal([shoe?.title, shoe?.priceMinor, shoe?.currency, shoe?.revision], ['Shoe', 8_900, 'EUR', 2]);
+    assert.equal(shoe?.attributes, { title: 'Shoe', priceMinor: 8_900, currency: 'EUR', colour: 'red' });
+    assert.equal(
+      (await listProducts(trx, 'shop-1', { limit: 10 })).items.map((p) => p.productId),
+      ['sku-1'],
+    );
+    assert.is((await listProducts(trx, 'shop-1', { limit: 10, includeDeleted: true })).items.length, 2);
+    assert.equal((await listProducts(trx, 'shop-1', { limit: 1, includeDeleted: true })).next, 'sku-1');
+    assert.equal(await listProducts(trx, 'shop-2', { limit: 10 }), { items: [], next: undefined });
+  });
+});
+
+test('an older change never overwrites a newer one, whether it comes in the same run or later', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const first = await runHandler(db, handleProductCoreUpdate, [
+    change(1, 'update', 5, { title: 'new' }),
+    change(2, 'update', 3, { title: 'old' }),
+  ]);
+  assert.equal(
+    first.outcomes.map((o) => o.kind),
+    ['done', 'skip'],
+  );
+  const later = await runHandler(db, handleProductCoreUpdate, [change(3, 'update', 4, { title: 'older' })]);
+  assert.equal(later.outcomes, [
+    { kind: 'skip', reason: 'superseded: the catalog holds a change of 2026-11-23T10:00:05.000Z' },
+  ]);
+  await db.transaction().execute(async (trx) => assert.is((await getProduct(trx, 'shop-1', 'sku-1'))?.title, 'new'));
+});
+
+test('of two changes of one moment the later accepted wins, and a change after a delete revives the product', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await runHandler(db, handleProductCoreUpdate, [
+    change(1, 'update', 1, { title: 'a' }),
+    change(2, 'update', 1, { title: 'b' }),
+  ]);
+  await runHandler(db, handleProductCoreUpdate, [change(3, 'delete', 2), change(4, 'update', 3, { title: 'c' })]);
+  await db.transaction().execute(async (trx) => {
+    const product = await getProduct(trx, 'shop-1', 'sku-1');
+    assert.equal([product?.title, product?.deletedAt], ['c', null]);
+  });
+});
+
+test('a run in one statement ends as the same events one by one, and handling them again changes nothing', async () => {
+  await using world = await createWorld();
+  await using other = await createWorld();
+  const events = Array.from({ length: 40 }, (_, i) =>
+    change(i, i % 7 === 6 ? 'delete' : 'update', (i * 7) % 50, { title: `t${i}`, [`a${i % 5}`]: i }, `sku-${i % 4}`),
+  );
+  await runHandler(world.postgres.db, handleProductCoreUpdate, events);
+  await runHandler(other.postgres.db, handleProductCoreUpdate, events, { alone: true });
+  const together = await snapshot(world.postgres.db, ['products']);
+  assert.is(together, await snapshot(other.postgres.db, ['products']));
+  const newest = events.filter((e) => e.payload.timestamp === '2026-11-23T10:00:49.000Z');
+  await runHandler(world.postgres.db, handleProductCoreUpdate, newest);
+  assert.is(together, await snapshot(world.postgres.db, ['products']));
+});
+
+test.run();

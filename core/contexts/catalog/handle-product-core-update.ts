@@ -1,0 +1,45 @@
+import type { LanewayEvent } from '../../events/envelope.ts';
+import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
+import type { ProductCoreDataUpdated } from './events.ts';
+import { readSourceTimes } from './reads.ts';
+import { type ProductChange, mergeProducts } from './writes.ts';
+
+/**
+ * Keeps the catalog as the core platform has it. A change that is older at its source than what the catalog holds is
+ * superseded, so that a late redelivery or a redrive never takes a product back; of two changes of one moment the one
+ * accepted later wins. Attributes are merged, a delete keeps the row, and a later change revives it.
+ *
+ * A run is applied with one read and one write however long it is. A statement can touch a row once, so changes of one
+ * product are folded into one first.
+ */
+export const handleProductCoreUpdate = defineHandler<ProductCoreDataUpdated>({
+  async handleMany(events, { trx, now }) {
+    const newest = await readSourceTimes(trx, events.map(productOf));
+    const changes = new Map<string, ProductChange>();
+    const outcomes = events.map((event): Outcome => {
+      const product = productOf(event);
+      const key = JSON.stringify([product.merchantId, product.productId]);
+      const at = Date.parse(event.payload.timestamp);
+      const known = newest.get(key);
+      if (known !== undefined && at < known)
+        return skip(`superseded: the catalog holds a change of ${new Date(known).toISOString()}`);
+      newest.set(key, at);
+      const earlier = changes.get(key);
+      changes.set(key, {
+        ...product,
+        sourceAt: new Date(at),
+        attributes: { ...earlier?.attributes, ...event.payload.changedAttributes },
+        deleted: event.payload.operationType === 'delete',
+        changes: (earlier?.changes ?? 0) + 1,
+      });
+      return done;
+    });
+    await mergeProducts(trx, [...changes.values()], now);
+    return outcomes;
+  },
+});
+
+const productOf = (event: LanewayEvent<ProductCoreDataUpdated>) => ({
+  merchantId: event.merchantId,
+  productId: event.payload.productId,
+});

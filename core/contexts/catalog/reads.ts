@@ -1,0 +1,76 @@
+import { type Transaction, sql } from 'kysely';
+import type { Database } from '../../database/tables.ts';
+
+/**
+ * When each product last changed at its source, by `JSON.stringify([merchantId, productId])`, epoch milliseconds. Products
+ * that the catalog does not have are left out.
+ */
+export async function readSourceTimes(
+  trx: Transaction<Database>,
+  products: readonly { merchantId: string; productId: string }[],
+): Promise<Map<string, number>> {
+  const { rows } = await sql<{ merchantId: string; productId: string; sourceAt: Date }>`
+    select merchant_id as "merchantId", product_id as "productId", source_at as "sourceAt" from products
+    where (merchant_id, product_id) in (
+      select * from unnest(${products.map((p) => p.merchantId)}::text[], ${products.map((p) => p.productId)}::text[])
+    )
+  `.execute(trx);
+  return new Map(rows.map((row) => [JSON.stringify([row.merchantId, row.productId]), row.sourceAt.getTime()]));
+}
+
+export interface Product {
+  productId: string;
+  title: string | null;
+  /** Minor units of `currency`. */
+  priceMinor: number | null;
+  currency: string | null;
+  availability: string | null;
+  attributes: Record<string, unknown>;
+  sourceAt: Date;
+  revision: number;
+  deletedAt: Date | null;
+}
+
+const productColumns = [
+  'product_id as productId',
+  'title',
+  'price_minor as priceMinor',
+  'currency',
+  'availability',
+  'attributes',
+  'source_at as sourceAt',
+  'revision',
+  'deleted_at as deletedAt',
+] as const;
+
+/** A page of a merchant's products by id; `next` is the `after` of the following page, undefined on the last. */
+export async function listProducts(
+  trx: Transaction<Database>,
+  merchantId: string,
+  { after = '', limit, includeDeleted = false }: { after?: string; limit: number; includeDeleted?: boolean },
+): Promise<{ items: Product[]; next: string | undefined }> {
+  const rows = await trx
+    .selectFrom('products')
+    .select(productColumns)
+    .where('merchant_id', '=', merchantId)
+    .where('product_id', '>', after)
+    .$if(!includeDeleted, (query) => query.where('deleted_at', 'is', null))
+    .orderBy('product_id')
+    .limit(limit + 1)
+    .execute();
+  const items = rows.slice(0, limit);
+  return { items, next: rows.length > limit ? items.at(-1)?.productId : undefined };
+}
+
+export async function getProduct(
+  trx: Transaction<Database>,
+  merchantId: string,
+  productId: string,
+): Promise<Product | undefined> {
+  return await trx
+    .selectFrom('products')
+    .select(productColumns)
+    .where('merchant_id', '=', merchantId)
+    .where('product_id', '=', productId)
+    .executeTakeFirst();
+}

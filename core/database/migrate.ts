@@ -1,0 +1,58 @@
+import { type Kysely, sql } from 'kysely';
+import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
+import { dayOf } from '../runtime/clock.ts';
+import { LanewayError } from '../runtime/errors.ts';
+import type { Database } from './tables.ts';
+
+/** The version of the schema that this code was written for. */
+export const schemaVersion = 1;
+
+const migrations: Record<string, () => Promise<Migration>> = {
+  '0001-engine': () => import('./migrations/0001-engine.ts'),
+  '0002-contexts': () => import('./migrations/0002-contexts.ts'),
+  '0003-roles': () => import('./migrations/0003-roles.ts'),
+};
+
+const provider: MigrationProvider = {
+  async getMigrations() {
+    const loaded = await Promise.all(
+      Object.entries(migrations).map(async ([name, load]) => [name, await load()] as const),
+    );
+    return Object.fromEntries(loaded);
+  },
+};
+
+/** Brings the database to this code's schema; needs the owner of the database. Returns the names of what it ran. */
+export async function migrate(db: Kysely<Database>): Promise<readonly string[]> {
+  const { error, results } = await new Migrator({ db, provider }).migrateToLatest();
+  const failed = results?.find((result) => result.status === 'Error');
+  if (error !== undefined) throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
+  return (results ?? []).map((result) => result.migrationName);
+}
+
+/**
+ * Makes the day partitions around `nowMs`. Run at start and by the sweeper; without the partition of its day an event
+ * cannot be accepted and stays in SQS.
+ */
+export async function ensurePartitions(db: Kysely<Database>, nowMs: number): Promise<void> {
+  const day = 86_400_000;
+  await sql`select ensure_day_partitions(${dayOf(nowMs - day)}::date, ${dayOf(nowMs + 7 * day)}::date)`.execute(db);
+}
+
+/**
+ * Refuses a database whose schema broke with this code's. A newer schema that only added things is fine, so that old and
+ * new processes run side by side during a rollout.
+ */
+export async function checkSchema(db: Kysely<Database>): Promise<void> {
+  const info = await db.selectFrom('schema_info').selectAll().executeTakeFirst();
+  if (info === undefined || info.version < schemaVersion)
+    throw new LanewayError(
+      'schema.missing',
+      `the database has schema ${info?.version ?? 0}, this code needs ${schemaVersion}: run the migrations first`,
+    );
+  if (info.breaking_version > schemaVersion)
+    throw new LanewayError(
+      'schema.newer',
+      `the database needs code of schema ${info.breaking_version} or newer, this is ${schemaVersion}`,
+    );
+}

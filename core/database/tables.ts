@@ -1,0 +1,182 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { AccessTables } from '../contexts/access/tables.ts';
+import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
+import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
+import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
+import type { CatalogTables } from '../contexts/catalog/tables.ts';
+import type { ErrorRecord } from '../runtime/errors.ts';
+
+type Json<T> = ColumnType<T, string, string>;
+type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
+/** Days are `YYYY-MM-DD` strings and bigints are numbers: see core/clients/postgres.ts. */
+type Day = string;
+
+export interface EngineTables {
+  mailbox: { merchant_id: string; next_mseq: Generated<number>; last_day: Day; touched_at: Date };
+  accepted: {
+    merchant_id: string;
+    event_id: string;
+    body_hmac: Buffer;
+    mseq: number;
+    day: Day;
+    accepted_at: Date;
+  };
+  inbox: {
+    merchant_id: string;
+    day: Day;
+    mseq: number;
+    event_id: string;
+    event_type: string;
+    event_version: string;
+    correlation_id: string;
+    traceparent: string;
+    source_queue: string;
+    received_at: Date;
+    bytes: number;
+    /** The bytes as received: upcasting happens when they are handled. */
+    body: Buffer;
+    key_id: string | null;
+  };
+  lanes: {
+    merchant_id: string;
+    owner: string | null;
+    worker: string | null;
+    cursor: Generated<number>;
+    cursor_day: Generated<Day>;
+    state: Generated<'active' | 'paused' | 'blocked'>;
+    state_reason: string | null;
+    /** Rows in `deliveries`, kept under the fence so that a lane without any need not look. */
+    open_deliveries: Generated<number>;
+    /** Raised by a resume, so that an actor about to suspend notices it. */
+    wake: Generated<number>;
+    weight: Generated<number>;
+    /** When the sweeper must wake this lane although its cursor may have caught up. */
+    due_at: Date | null;
+    updated_at: Generated<Date>;
+  };
+  deliveries: {
+    merchant_id: string;
+    mseq: number;
+    handler: string;
+    day: Day;
+    event_id: string;
+    event_type: string;
+    /** waiting: for `not_before`. behind: an earlier one of its key. parked: an operator. redrive: asked for again. */
+    state: 'waiting' | 'behind' | 'parked' | 'redrive';
+    holds: 'merchant' | 'aggregate' | 'event';
+    hold_key: string | null;
+    attempt: Generated<number>;
+    crashes: Generated<number>;
+    not_before: Date | null;
+    first_error: OptionalJson<ErrorRecord>;
+    last_error: OptionalJson<ErrorRecord>;
+    created_at: Date;
+    updated_at: Date;
+  };
+  settlements: {
+    merchant_id: string;
+    day: Day;
+    mseq: number;
+    handler: string;
+    event_id: string;
+    outcome: 'done' | 'skip' | 'dead';
+    reason: string | null;
+    attempts: Generated<number>;
+    out_of_order: Generated<boolean>;
+    settled_seq: Generated<number>;
+    settled_at: Date;
+    worker: string;
+    owner: string;
+  };
+  applied: {
+    handler: string;
+    event_id: string;
+    merchant_id: string;
+    mseq: number;
+    settled_seq: number;
+    settled_at: Date;
+    worker: string;
+    owner: string;
+  };
+  handler_starts: { handler: string; merchant_id: string; mseq: number };
+  outbox_heads: { merchant_id: string; next_seq: number };
+  outbox: {
+    merchant_id: string;
+    seq: number;
+    stream: 'events' | 'dead-letters';
+    shard: number;
+    event_id: string;
+    event_type: string;
+    /** `queue:Name` or `topic:Name`, names as in the specification. */
+    destination: string;
+    deduplication_id: string;
+    attributes: Json<Record<string, string>>;
+    body: Buffer;
+    key_id: string | null;
+    created_at: Date;
+    attempts: Generated<number>;
+    not_before: Date | null;
+    last_error: string | null;
+    state: Generated<'pending' | 'sent' | 'unsendable'>;
+    sent_at: Date | null;
+  };
+  relay_leases: { shard: number; owner: string; worker: string; expires_at: Date };
+  effect_lanes: {
+    merchant_id: string;
+    destination: string;
+    owner: string | null;
+    worker: string | null;
+    due_at: Date | null;
+    updated_at: Date;
+  };
+  intents: {
+    merchant_id: string;
+    destination: string;
+    object_key: string;
+    /** Counts the intents declared for the object. */
+    version: number;
+    desired: Json<Record<string, unknown>>;
+    content_hash: string;
+    /** pending ─► sending ─► done; sending ─► unknown (no answer) ─► done or pending; pending ─► dead. */
+    state: 'pending' | 'sending' | 'unknown' | 'done' | 'dead';
+    event_id: string;
+    event_type: string;
+    handler: string;
+    mseq: number;
+    day: Day;
+    correlation_id: string;
+    traceparent: string;
+    deadline_ms: number;
+    attempt: Generated<number>;
+    not_before: Date | null;
+    /** What the last call carried, kept while its outcome is unknown. */
+    sent_version: number | null;
+    sent_hash: string | null;
+    sent_at: Date | null;
+    external_id: string | null;
+    first_error: OptionalJson<ErrorRecord>;
+    last_error: OptionalJson<ErrorRecord>;
+    created_at: Date;
+    updated_at: Date;
+  };
+  redrives: {
+    id: string;
+    merchant_id: string;
+    mseq: number;
+    day: Day;
+    handler: string;
+    requested_by: string;
+    reason: string;
+    requested_at: Date;
+    finished_at: Date | null;
+    result: string | null;
+  };
+  schema_info: { singleton: Generated<boolean>; version: number; breaking_version: number };
+}
+
+export type Database = EngineTables &
+  AccessTables &
+  CatalogTables &
+  AnalyticsTables &
+  CampaignsTables &
+  AdNetworksTables;

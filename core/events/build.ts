@@ -1,0 +1,75 @@
+import type { z } from 'zod';
+import { LanewayError } from '../runtime/errors.ts';
+import { type authenticationContext, envelopeSchema } from './envelope.ts';
+import { type Registry, currentVersion } from './registry.ts';
+
+export interface NewEvent {
+  eventId: string;
+  eventType: string;
+  merchantId: string;
+  correlationId: string;
+  traceparent: string;
+  /** The context that emits; defaults to the event's registered source. */
+  sourceService?: string;
+  /** ISO 8601: when it is emitted. */
+  timestamp: string;
+  authentication?: z.infer<typeof authenticationContext>;
+  payload: Record<string, unknown>;
+}
+
+/** What the outbox keeps and the relay publishes. */
+export interface BuiltEvent {
+  eventId: string;
+  eventType: string;
+  merchantId: string;
+  /** `queue:Name` or `topic:Name`. */
+  destination: string;
+  attributes: Record<string, string>;
+  body: Buffer;
+}
+
+/**
+ * Serialises an event of ours in its current version. Throws `payload.invalid` for a payload that its own schema refuses:
+ * what we would not accept we do not emit.
+ */
+export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
+  const definition = registry.get(event.eventType);
+  if (definition === undefined)
+    throw new LanewayError('envelope.unknown_type', `${event.eventType} is not in the registry`);
+  const { version, schema } = currentVersion(definition);
+  const payload = schema.safeParse(event.payload);
+  const envelope = envelopeSchema.safeParse({
+    eventId: event.eventId,
+    eventType: event.eventType,
+    eventVersion: version,
+    timestamp: event.timestamp,
+    sourceService: event.sourceService ?? definition.sourceContext,
+    correlationId: event.correlationId,
+    merchantId: event.merchantId,
+    traceId: event.traceparent,
+    ...(event.authentication === undefined ? {} : { authentication: event.authentication }),
+    payload: event.payload,
+  });
+  const fault = payload.error?.issues[0] ?? envelope.error?.issues[0];
+  if (fault !== undefined || !envelope.success)
+    throw new LanewayError(
+      'payload.invalid',
+      `${event.eventType} cannot be emitted: ${fault?.path.join('.') ?? ''}: ${fault?.message ?? 'invalid'}`,
+    );
+  return {
+    eventId: event.eventId,
+    eventType: event.eventType,
+    merchantId: event.merchantId,
+    destination: definition.topic === undefined ? `queue:${definition.queue}` : `topic:${definition.topic}`,
+    attributes: messageAttributes(event.eventType, definition.routingKey, event.merchantId, definition.priority),
+    body: Buffer.from(JSON.stringify(envelope.data), 'utf8'),
+  };
+}
+
+/** What subscriptions filter on. */
+export const messageAttributes = (
+  eventType: string,
+  routingKey: string,
+  merchantId: string,
+  priority: string,
+): Record<string, string> => ({ eventType, routingKey, merchantId, priority });

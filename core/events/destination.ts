@@ -1,0 +1,64 @@
+import type { Transaction } from 'kysely';
+import type { Database } from '../database/tables.ts';
+import type { LanewayError } from '../runtime/errors.ts';
+import type { Emission } from './handler.ts';
+
+/** One call to make an intent true. */
+export interface EffectCall {
+  merchantId: string;
+  destination: string;
+  objectKey: string;
+  version: number;
+  desired: Record<string, unknown>;
+  /** What the destination calls the object, once known. */
+  externalId: string | undefined;
+  /** Derived from object, version and content: the same for every try of the same call. */
+  idempotencyKey: string;
+  /** The event that declared the intent. */
+  eventId: string;
+  correlationId: string;
+  traceparent: string;
+}
+
+/** What the destination holds now. */
+export interface EffectResult {
+  externalId: string;
+  actual: Record<string, unknown>;
+}
+
+export interface EffectContext {
+  now: number;
+  /** Publishes an event with the outcome, in the same transaction. Ids derive from the call. */
+  emit(emission: Emission): void;
+}
+
+/**
+ * An outside system that holds state. Its driver makes calls and knows how the owning context records their outcome; when
+ * and whether to call is the effect actor's business.
+ *
+ * Errors of `send` and `probe`: `effect.rejected` (retry never) when the destination refused; `effect.unavailable` (retry
+ * backoff) when the call was certainly not carried out; `effect.outcome_unknown` when it may have been.
+ */
+export interface DestinationDriver {
+  send(call: EffectCall, signal: AbortSignal): Promise<EffectResult>;
+  /** Looks the object up by its natural key. Undefined when the destination does not hold it. */
+  probe(call: EffectCall, signal: AbortSignal): Promise<EffectResult | undefined>;
+  /** True when `actual` is what `desired` asks for, so that nothing needs to be sent. */
+  satisfies(call: EffectCall, result: EffectResult): boolean;
+  /** Optional read after a successful send, outside any transaction; what it returns goes to `recordSuccess`. */
+  observe?(call: EffectCall, result: EffectResult, signal: AbortSignal): Promise<Record<string, unknown> | undefined>;
+  recordSuccess(
+    trx: Transaction<Database>,
+    call: EffectCall,
+    result: EffectResult,
+    observed: Record<string, unknown> | undefined,
+    context: EffectContext,
+  ): Promise<void>;
+  /** Called when the effect is given up: it goes to the DLQ. */
+  recordFailure(
+    trx: Transaction<Database>,
+    call: EffectCall,
+    error: LanewayError,
+    context: EffectContext,
+  ): Promise<void>;
+}

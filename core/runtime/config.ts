@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { LanewayError } from './errors.ts';
+
+/**
+ * Every setting of every process, read once from the environment. Addresses of AWS services are not here: the SDK reads
+ * `AWS_REGION`, credentials and `AWS_ENDPOINT_URL_*` itself, so that leaving those unset is all it takes to use AWS.
+ */
+const duration = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+
+const schema = z.object({
+  /** Prefix of every queue, topic, table and Redis key: several stacks can share an account. */
+  LANEWAY_STACK: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/)
+    .default('laneway'),
+  LANEWAY_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  /** What this process is called in logs, `applied.worker` and the console. */
+  LANEWAY_PROCESS_NAME: z.string().max(100).optional(),
+
+  LANEWAY_POSTGRES_URL: z.url(),
+  LANEWAY_POSTGRES_POOL: count(20),
+  LANEWAY_REDIS_URL: z.url(),
+
+  LANEWAY_AWS_ACCOUNT: z
+    .string()
+    .regex(/^\d{12}$/)
+    .default('000000000000'),
+  AWS_REGION: z.string().min(1),
+
+  /** Key of the HMAC over received bytes by which a duplicate is told from a conflict. */
+  LANEWAY_BODY_HMAC_KEY: z.string().min(16),
+  /** Shared secret of the core platform's product webhook. */
+  LANEWAY_CORE_PLATFORM_SECRET: z.string().min(16).optional(),
+  LANEWAY_AD_NETWORK_URL: z.url().optional(),
+  LANEWAY_AD_NETWORK_TOKEN: z.string().min(1).optional(),
+
+  LANEWAY_HOST: z.string().default('127.0.0.1'),
+  LANEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  LANEWAY_OPS_USER: z.string().min(1).optional(),
+  LANEWAY_OPS_PASSWORD: z.string().min(8).optional(),
+  /** Bull Board may retry activations only when this is `true`; everything else in it is read-only always. */
+  LANEWAY_BULL_BOARD_WRITABLE: z.stringbool().default(false),
+
+  LANEWAY_LEASE_MS: duration(30_000),
+  LANEWAY_DRAIN_MS: duration(110_000),
+  LANEWAY_ACTORS: count(16),
+  LANEWAY_EFFECT_ACTORS: count(16),
+  LANEWAY_WINDOW_EVENTS: count(50),
+  LANEWAY_WINDOW_BYTES: count(1_048_576),
+  LANEWAY_QUANTUM_WINDOWS: count(4),
+  LANEWAY_QUANTUM_MS: duration(2_000),
+  LANEWAY_LANE_CAP: count(1_000),
+  LANEWAY_ACTIVATION_PARTITIONS: count(1),
+  LANEWAY_RECEIVES_PER_QUEUE: count(2),
+  LANEWAY_VISIBILITY_SECONDS: count(30),
+  LANEWAY_POLL_WAIT_SECONDS: z.coerce.number().int().min(0).max(20).default(20),
+  LANEWAY_SWEEP_MS: duration(1_000),
+  /** Days for which marks live in DynamoDB; longer than Postgres keeps rows. */
+  LANEWAY_DEDUPE_DAYS: count(90),
+  /** Days for which `accepted` keeps rows: queue retention (4) + DLQ retention (14) with room. */
+  LANEWAY_PURGE_DAYS: count(30),
+});
+
+type Raw = z.infer<typeof schema>;
+type Stripped<K extends string> = K extends `LANEWAY_${infer Rest}` ? Rest : K;
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<Camel<Tail>>}`
+  : Lowercase<S>;
+
+/** `LANEWAY_WINDOW_EVENTS` is `config.windowEvents`. */
+export type Config = { readonly [K in keyof Raw & string as Camel<Stripped<K>>]: Raw[K] };
+
+export const settingNames: readonly string[] = Object.keys(schema.shape);
+
+const camel = (name: string) =>
+  name
+    .replace(/^LANEWAY_/, '')
+    .toLowerCase()
+    .replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Throws `config.invalid` naming every faulty variable at once. */
+export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new LanewayError('config.invalid', `configuration is not usable:\n  ${faults.join('\n  ')}`);
+  }
+  const entries = Object.entries(parsed.data).map(([name, value]) => [camel(name), value]);
+  // The mapped type above renames the keys exactly as `camel` does; the compiler cannot follow Object.fromEntries.
+  return Object.fromEntries(entries) as Config;
+}
+
+/** A setting that only some processes need: says which one is missing instead of failing later. */
+export function required<K extends keyof Config>(config: Config, key: K): NonNullable<Config[K]> {
+  const value = config[key];
+  if (value === undefined) throw new LanewayError('config.invalid', `this process needs the setting ${String(key)}`);
+  return value;
+}

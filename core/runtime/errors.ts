@@ -1,0 +1,141 @@
+/**
+ * The closed set of exceptions. An expected result is an outcome, not an error; an error carries a stable `code`
+ * (`context.what_happened`), whether trying again can help, a message that may be shown to the caller, and detail that
+ * may not. Every code has a heading in ops/runbooks/failure-modes.md.
+ */
+export const errorCodes = [
+  'envelope.not_json',
+  'envelope.invalid',
+  'envelope.unknown_type',
+  'envelope.unsupported_version',
+  'envelope.misrouted',
+  'payload.invalid',
+  'accept.rejected',
+  'dedupe.conflict',
+  'handler.failed',
+  'handler.deadline',
+  'worker.crashed',
+  'fence.lost',
+  'outbox.unsendable',
+  'effect.rejected',
+  'effect.unavailable',
+  'effect.outcome_unknown',
+  'config.invalid',
+  'schema.newer',
+  'schema.missing',
+  'campaigns.not_found',
+  'campaigns.illegal_transition',
+  'access.unauthenticated',
+  'access.signature_invalid',
+  'request.invalid',
+  'request.conflict',
+  'request.too_large',
+  'resource.not_found',
+  'service.unavailable',
+  'internal.unexpected',
+  'request.key_reused',
+  'request.media_type',
+  'request.method_not_allowed',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+export type Retry = 'never' | 'backoff';
+
+export class LanewayError extends Error {
+  readonly code: ErrorCode;
+  /** Whether the same input can succeed later. `never` is poison at once. */
+  readonly retry: Retry;
+  /** For logs and operators only: ids, paths, upstream answers. */
+  readonly detail: Record<string, unknown>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { retry?: Retry; cause?: unknown; detail?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LanewayError';
+    this.code = code;
+    this.retry = options.retry ?? 'never';
+    this.detail = options.detail ?? {};
+  }
+}
+
+/** What is kept of a failure in `deliveries`, settlements and dead letters. */
+export interface ErrorRecord {
+  code: ErrorCode;
+  message: string;
+  /** ISO 8601. */
+  at: string;
+  /** First frame of ours, for the fingerprint. */
+  frame?: string;
+}
+
+const MAX_MESSAGE = 1_000;
+
+/** The one place where an unknown throwable becomes one of ours. */
+export function coerceError(thrown: unknown, fallback: ErrorCode = 'handler.failed'): LanewayError {
+  if (thrown instanceof LanewayError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : `threw ${typeof thrown}: ${String(thrown)}`;
+  return new LanewayError(fallback, message.slice(0, MAX_MESSAGE), { retry: 'backoff', cause: thrown });
+}
+
+export function recordError(error: LanewayError, atMs: number): ErrorRecord {
+  const origin = error.cause instanceof Error ? error.cause : error;
+  const frame = origin.stack?.split('\n').find((line) => line.includes('.ts:') && !line.includes('node_modules'));
+  return {
+    code: error.code,
+    message: error.message.slice(0, MAX_MESSAGE),
+    at: new Date(atMs).toISOString(),
+    ...(frame === undefined
+      ? {}
+      : {
+          frame: frame
+            .trim()
+            .replace(/\(?file:\/\/.*?\/(core|workers|gateway|ops)\//, '$1/')
+            .replace(/\)$/, ''),
+        }),
+  };
+}
+
+/**
+ * SQLSTATE classes that say something about the servers and nothing about the event: connection (08), rollback by
+ * deadlock or serialization (40), resources (53), lock not available (55P03), read-only after a failover (25006), idle in
+ * transaction (25P03), shutdown and crash of the server (57P01–57P03).
+ */
+const INFRASTRUCTURE_SQLSTATE = /^(08...|40...|53...|55P03|25006|25P03|57P0[123])$/;
+const INFRASTRUCTURE_SYSCALL = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+const codeOf = (thrown: unknown): string | undefined =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined;
+
+/** True when the failure belongs to a server, a connection or a lost lease: it must never cost a handler an attempt. */
+export function isInfrastructureError(thrown: unknown): boolean {
+  for (let error = thrown, depth = 0; error !== undefined && depth < 5; depth++) {
+    if (error instanceof LanewayError && error.code === 'fence.lost') return true;
+    const code = codeOf(error);
+    if (code !== undefined && (INFRASTRUCTURE_SQLSTATE.test(code) || INFRASTRUCTURE_SYSCALL.has(code))) return true;
+    if (
+      error instanceof Error &&
+      /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed/.test(
+        error.message,
+      )
+    )
+      return true;
+    error = error instanceof Error ? error.cause : undefined;
+  }
+  return false;
+}
+
+/** SQLSTATE 57014: the statement ran into the deadline that was set for it. */
+export const isStatementTimeout = (thrown: unknown): boolean => codeOf(thrown) === '57014';

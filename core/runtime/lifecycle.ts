@@ -1,0 +1,67 @@
+import type { Log } from './log.ts';
+
+export type LifecycleState = 'starting' | 'ready' | 'draining' | 'stopped';
+
+/**
+ * starting ─► ready ─► draining ─► stopped
+ *
+ * `ready()` once everything that must work does. The first SIGTERM or SIGINT enters `draining`: `signal` fires, then
+ * the registered stops run one after the other in reverse order of registration, what was started last stopping first.
+ * After `drainMs` the process exits whatever hangs; a second signal does not hurry it, an orchestrator sends several.
+ */
+export interface Lifecycle {
+  readonly state: LifecycleState;
+  /** Fires when draining begins. */
+  readonly signal: AbortSignal;
+  ready(): void;
+  onStop(name: string, stop: () => Promise<void>): void;
+  drain(reason: string): Promise<void>;
+}
+
+export function createLifecycle(log: Log, drainMs: number): Lifecycle {
+  let state: LifecycleState = 'starting';
+  const controller = new AbortController();
+  const stops: { name: string; stop: () => Promise<void> }[] = [];
+  let draining: Promise<void> | undefined;
+
+  const runStops = async (reason: string) => {
+    state = 'draining';
+    log.info('draining', { reason });
+    const hard = setTimeout(() => {
+      log.error('drain deadline passed, exiting with work in flight', { drainMs });
+      process.exit(1);
+    }, drainMs);
+    hard.unref();
+    controller.abort(new Error(reason));
+    for (const { name, stop } of stops.toReversed()) {
+      try {
+        await stop();
+      } catch (error) {
+        log.error(`stopping ${name} failed`, { error: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    clearTimeout(hard);
+    state = 'stopped';
+    log.info('stopped', { reason });
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    signal: controller.signal,
+    ready() {
+      if (state === 'starting') state = 'ready';
+    },
+    onStop: (name, stop) => void stops.push({ name, stop }),
+    drain: (reason) => (draining ??= runStops(reason)),
+  };
+}
+
+/** Ends the process cleanly on SIGTERM and SIGINT, and when the supervisor that started it is gone (IPC closed). */
+export function drainOnSignals(lifecycle: Lifecycle): void {
+  const end = (reason: string) => void lifecycle.drain(reason).then(() => process.exit(0));
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  if (process.channel) process.on('disconnect', () => end('supervisor gone'));
+}

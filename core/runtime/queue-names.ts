@@ -1,0 +1,16 @@
+import { encodeMerchant } from './ids.ts';
+
+/**
+ * Names of the BullMQ queues, for the workers that own them and the console that shows them. Braces are Redis hash tags:
+ * all keys of one queue lie in one cluster slot, as BullMQ's scripts need, and different queues spread. Encoding keeps
+ * braces and colons of a merchant id out: `{}` would be an empty tag, and BullMQ refuses `:`.
+ */
+export const laneQueueName = (merchantId: string): string => `lane-{${encodeMerchant(merchantId)}}`;
+
+/** @param partition merchants are spread over the partitions by hash */
+export const activationQueueName = (partition: number): string => `{activations-${partition}}`;
+
+export const effectQueueName = (partition: number): string => `{effects-${partition}}`;
+
+/** Prefix of every BullMQ key: several stacks can share a Redis. */
+export const bullPrefix = (stack: string): string => stack;
