@@ -1,0 +1,460 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { z } from 'zod';
+import { type ActDependencies, workLane } from './act.ts';
+import { type EventDefinition, type HandlerDefinition, thresholds } from '../core/events/definition.ts';
+import { type HandlerContext, type HandlerModule, type Outcome, done, skip, snooze } from '../core/events/handler.ts';
+import type { LanewayEvent } from '../core/events/envelope.ts';
+import { createRegistry } from '../core/events/registry.ts';
+import { LanewayError } from '../core/runtime/errors.ts';
+import { seedInbox } from '../core/testing/engine.ts';
+import { type World, createWorld } from '../core/testing/world.ts';
+
+const payload = z.looseObject({ n: z.int(), key: z.string().optional() });
+type Payload = z.infer<typeof payload>;
+
+/** A little system of one event whose handlers the test writes. */
+function system(
+  world: World,
+  handlers: Record<string, Partial<HandlerDefinition> & { run: HandlerModule }>,
+  overrides: Partial<EventDefinition> = {},
+) {
+  const log: { handler: string; n: number }[] = [];
+  const definitions = Object.entries(handlers).map(([name, { run, ...rest }]): HandlerDefinition => ({
+    name,
+    service: 'TestService',
+    holds: 'merchant',
+    onPoison: 'release',
+    effect: 'state',
+    load: () => Promise.resolve(run),
+    ...rest,
+  }));
+  const [first, ...others] = definitions;
+  if (first === undefined) throw new Error('a system has a handler');
+  const definition: EventDefinition = {
+    id: 'evt_test',
+    name: 'TestEvent',
+    type: 'domain',
+    category: 'Test',
+    description: 'A test event.',
+    frequency: 'low',
+    priority: 'low',
+    criticality: 'normal',
+    routingKey: 'test',
+    sourceContext: 'Test',
+    targetContexts: ['Test'],
+    versions: [{ version: '1.0.0', schema: payload }],
+    aggregate: (value) => payload.parse(value).key ?? 'none',
+    route: 'fifo',
+    queue: 'TestQueue',
+    deadLetterQueue: 'TestDLQ',
+    timeoutMs: 5_000,
+    retry: { retries: 3, baseMs: 1_000, capMs: 60_000 },
+    thresholds: thresholds('low'),
+    handlers: [first, ...others],
+    example: { n: 1 },
+    ...overrides,
+  };
+  const clock = { time: Date.now(), now: () => clock.time, sleep: () => Promise.resolve() };
+  const deps: ActDependencies = {
+    registry: createRegistry([definition]),
+    handlers: new Map(Object.entries(handlers).map(([name, { run }]) => [name, run])),
+    random: () => 0,
+    pool: world.postgres.pool,
+    clock,
+    worker: 'test-worker',
+    windowEvents: 10,
+    windowBytes: 1_000_000,
+    quantumWindows: 100,
+    quantumMs: 60_000,
+    leaseMs: 30_000,
+    committed: () => undefined,
+  };
+  return { deps, clock, log };
+}
+
+const run = (deps: ActDependencies, merchantId: string, careful = false) =>
+  workLane(deps, merchantId, { careful, stop: new AbortController().signal });
+
+const each = (
+  handle: (n: number, event: LanewayEvent<Payload>, context: HandlerContext) => Promise<Outcome> | Outcome,
+): HandlerModule => ({
+  handle: async (event, context) => {
+    const typed = event as LanewayEvent<Payload>;
+    return await handle(typed.payload.n, typed, context);
+  },
+});
+
+const seed = (world: World, merchantId: string, payloads: Payload[]) =>
+  seedInbox(
+    world.postgres.db,
+    payloads.map((p, i) => ({ merchantId, eventType: 'TestEvent', payload: p, eventId: `${merchantId}-${i + 1}` })),
+  );
+
+const appliedOrder = async (world: World, merchantId: string) => {
+  const rows = await world.postgres.db
+    .selectFrom('applied')
+    .select(['handler', 'mseq'])
+    .where('merchant_id', '=', merchantId)
+    .orderBy('settled_seq')
+    .execute();
+  return rows.map((row) => row.mseq);
+};
+
+const lane = (world: World, merchantId: string) =>
+  world.postgres.db.selectFrom('lanes').selectAll().where('merchant_id', '=', merchantId).executeTakeFirstOrThrow();
+
+test('events of a merchant are applied in order, each once, in windows', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => done) } });
+  await seed(
+    world,
+    'm1',
+    Array.from({ length: 25 }, (_, n) => ({ n })),
+  );
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  assert.equal(
+    await appliedOrder(world, 'm1'),
+    Array.from({ length: 25 }, (_, i) => i + 1),
+  );
+  assert.is((await lane(world, 'm1')).cursor, 25);
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  assert.is((await appliedOrder(world, 'm1')).length, 25);
+});
+
+test('a failing event holds its merchant, good ones before it commit, and it is retried at the head until it is poison', async () => {
+  await using world = await createWorld();
+  let calls = 0;
+  const failing = each((n) => {
+    if (n !== 3) return done;
+    calls += 1;
+    throw new Error('cannot do 3');
+  });
+  const { deps, clock } = system(world, { h: { run: failing } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }, { n: 5 }]);
+
+  const first = await run(deps, 'm1');
+  assert.is(first.kind, 'waiting');
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2]);
+  for (const backoff of [1_000, 2_000, 4_000]) {
+    const delivery = await world.postgres.db.selectFrom('deliveries').selectAll().executeTakeFirstOrThrow();
+    assert.is(delivery.not_before?.getTime(), clock.time + backoff);
+    clock.time += backoff - 1;
+    assert.is((await run(deps, 'm1')).kind, 'waiting');
+    clock.time += 1;
+    const end = await run(deps, 'm1');
+    assert.is(end.kind, backoff === 4_000 ? 'caught-up' : 'waiting');
+  }
+  assert.is(calls, 1 + 4, 'once in the window, then four attempts: the first and three retries');
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2, 4, 5]);
+  const dead = await world.postgres.db.selectFrom('settlements').selectAll().where('outcome', '=', 'dead').execute();
+  assert.equal(
+    dead.map((row) => [row.mseq, row.reason, row.attempts]),
+    [[3, 'handler.failed', 4]],
+  );
+  const letters = await world.postgres.db.selectFrom('outbox').selectAll().execute();
+  assert.equal(
+    letters.map((row) => [row.stream, row.destination, row.attributes['handler'], row.attributes['attempts']]),
+    [['dead-letters', 'queue:TestDLQ', 'h', '4']],
+  );
+  assert.is((await lane(world, 'm1')).open_deliveries, 0);
+});
+
+test('each handler of an event settles on its own: one that fails neither repeats nor loses the other', async () => {
+  await using world = await createWorld();
+  const ran: string[] = [];
+  const good = each((n) => (ran.push(`good ${n}`), done));
+  const bad = each((n) => {
+    if (n === 1) throw new LanewayError('payload.invalid', 'never', { retry: 'never' });
+    return done;
+  });
+  const { deps } = system(world, { good: { run: good }, bad: { run: bad } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }]);
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  const rows = await world.postgres.db
+    .selectFrom('settlements')
+    .select(['mseq', 'handler', 'outcome'])
+    .orderBy('settled_seq')
+    .execute();
+  assert.equal(
+    rows.map((r) => `${r.mseq} ${r.handler} ${r.outcome}`),
+    ['1 good done', '1 bad dead', '2 good done', '2 bad done'],
+  );
+});
+
+test('a handler that holds its aggregate sets the event aside with those behind it; the rest flows', async () => {
+  await using world = await createWorld();
+  let broken = true;
+  const order: string[] = [];
+  const handler = each((n, event) => {
+    if (broken && n === 1) throw new Error('not yet');
+    order.push(`${event.payload.key ?? ''}${n}`);
+    return done;
+  });
+  const { deps, clock } = system(world, { h: { holds: 'aggregate', run: handler } });
+  await seed(world, 'm1', [
+    { n: 1, key: 'a' },
+    { n: 2, key: 'b' },
+    { n: 3, key: 'a' },
+    { n: 4, key: 'a' },
+    { n: 5, key: 'b' },
+  ]);
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  assert.equal(await appliedOrder(world, 'm1'), [2, 5]);
+  assert.is((await lane(world, 'm1')).open_deliveries, 3);
+  assert.ok((await lane(world, 'm1')).due_at);
+  broken = false;
+  clock.time += 60_000;
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  assert.equal(await appliedOrder(world, 'm1'), [2, 5, 1, 3, 4]);
+  assert.is((await lane(world, 'm1')).open_deliveries, 0);
+});
+
+test('a poison event that is kept parks its aggregate; one that holds the merchant blocks the lane', async () => {
+  await using world = await createWorld();
+  const poison = each((n) => {
+    if (n === 1) throw new LanewayError('payload.invalid', 'never', { retry: 'never' });
+    return done;
+  });
+  const aggregate = system(world, { h: { holds: 'aggregate', onPoison: 'keep', run: poison } });
+  await seed(world, 'm1', [
+    { n: 1, key: 'a' },
+    { n: 2, key: 'a' },
+    { n: 3, key: 'b' },
+  ]);
+  await run(aggregate.deps, 'm1');
+  assert.equal(await appliedOrder(world, 'm1'), [3]);
+  const kept = await world.postgres.db.selectFrom('deliveries').select(['mseq', 'state']).orderBy('mseq').execute();
+  assert.equal(kept, [
+    { mseq: 1, state: 'parked' },
+    { mseq: 2, state: 'behind' },
+  ]);
+
+  const merchant = system(world, { h: { holds: 'merchant', onPoison: 'keep', run: poison } });
+  await seed(world, 'm2', [{ n: 1 }, { n: 2 }]);
+  assert.is((await run(merchant.deps, 'm2')).kind, 'waiting');
+  assert.is((await lane(world, 'm2')).state, 'blocked');
+  assert.equal(await appliedOrder(world, 'm2'), []);
+});
+
+test('a snoozed event waits without using an attempt', async () => {
+  await using world = await createWorld();
+  let ready = false;
+  const { deps, clock } = system(world, {
+    h: { run: each((n) => (n === 2 && !ready ? snooze(5_000, 'later') : done)) },
+  });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  for (let i = 0; i < 6; i++) {
+    assert.is((await run(deps, 'm1')).kind, 'waiting');
+    clock.time += 5_000;
+  }
+  assert.equal(await appliedOrder(world, 'm1'), [1]);
+  ready = true;
+  assert.is((await run(deps, 'm1')).kind, 'caught-up');
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2, 3]);
+});
+
+test('a skipped event is settled with its reason and is no effect', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => skip('superseded')) } });
+  await seed(world, 'm1', [{ n: 1 }]);
+  await run(deps, 'm1');
+  const row = await world.postgres.db.selectFrom('settlements').selectAll().executeTakeFirstOrThrow();
+  assert.equal([row.outcome, row.reason], ['skip', 'superseded']);
+  assert.equal(await appliedOrder(world, 'm1'), []);
+});
+
+test('an infrastructure error costs no attempt and leaves everything as it was', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, {
+    h: {
+      run: each(() => {
+        throw Object.assign(new Error('terminating connection'), { code: '57P01' });
+      }),
+    },
+  });
+  await seed(world, 'm1', [{ n: 1 }]);
+  for (let i = 0; i < 5; i++) {
+    let thrown: unknown;
+    await run(deps, 'm1').catch((error: unknown) => (thrown = error));
+    assert.ok(thrown);
+  }
+  assert.equal(await world.postgres.db.selectFrom('deliveries').selectAll().execute(), []);
+  assert.equal(await world.postgres.db.selectFrom('settlements').selectAll().execute(), []);
+});
+
+test('a handler that hangs is ended at its deadline, its connection with it, and that counts as an attempt', async () => {
+  await using world = await createWorld();
+  let aborted = false;
+  const hanging: HandlerModule = {
+    handle: (_, { signal }) =>
+      new Promise(() => {
+        signal.addEventListener('abort', () => (aborted = true));
+      }),
+  };
+  const { deps } = system(world, { h: { run: hanging } });
+  await seed(world, 'm1', [{ n: 1 }]);
+  assert.is((await run({ ...deps, leaseMs: 600 }, 'm1')).kind, 'waiting');
+  assert.ok(aborted);
+  const row = await world.postgres.db.selectFrom('deliveries').selectAll().executeTakeFirstOrThrow();
+  assert.equal([row.attempt, row.last_error?.code], [1, 'handler.deadline']);
+});
+
+test('a worker that was thought dead is refused: another owner, or another cursor', async () => {
+  await using world = await createWorld();
+  let release = () => undefined as void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let held = 0;
+  const slow = each(async (n) => {
+    if (n === 2 && held++ === 0) await gate;
+    return done;
+  });
+  const { deps } = system(world, { h: { run: slow } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  const stale = run({ ...deps, windowEvents: 1, worker: 'stale' }, 'm1').then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  while (held === 0) await new Promise((resolve) => setImmediate(resolve));
+  // The stale owner sits in its second window. Its server session ends as the idle time-out would end it.
+  await world.postgres.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+  );
+  assert.is((await run({ ...deps, worker: 'successor' }, 'm1')).kind, 'caught-up');
+  release();
+  assert.ok(await stale, 'the stale owner is refused');
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2, 3]);
+});
+
+test('an owner that slept between two windows is refused by the fence, and writes nothing more', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => done) } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]);
+  let windows = 0;
+  const sleepy = new Proxy(world.postgres.pool, {
+    get: (pool, key) =>
+      key === 'connect'
+        ? async () => {
+            windows += 1;
+            if (windows === 2)
+              assert.is(
+                (await run({ ...deps, worker: 'successor', windowEvents: 2, quantumWindows: 1 }, 'm1')).kind,
+                'yield',
+              );
+            return await pool.connect();
+          }
+        : Reflect.get(pool, key),
+  });
+  const refused = await run({ ...deps, pool: sleepy, worker: 'sleepy', windowEvents: 1 }, 'm1').then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.instance(refused, LanewayError);
+  assert.is((refused as LanewayError).code, 'fence.lost');
+  assert.is((refused as LanewayError).detail['foundWorker'], 'successor');
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2, 3]);
+  const { rows } = await world.postgres.pool.query('select worker from applied order by mseq');
+  assert.equal(
+    rows.map((row: { worker: string }) => row.worker),
+    ['sleepy', 'successor', 'successor'],
+  );
+});
+
+test('types keep their order within a window, however handlers group them', async () => {
+  await using world = await createWorld();
+  const order: number[] = [];
+  const many: HandlerModule = {
+    handleMany: (events) => {
+      order.push(...events.map((event) => (event.payload as Payload).n));
+      return Promise.resolve(events.map(() => done));
+    },
+  };
+  const one = system(world, { h: { run: many } });
+  const two = system(world, { g: { run: many } }, { name: 'OtherEvent', id: 'evt_other', routingKey: 'other' });
+  const definitions = [one, two].flatMap(({ deps }) => [...deps.registry.values()]);
+  const deps = {
+    ...one.deps,
+    registry: createRegistry(definitions),
+    handlers: new Map([
+      ['h', many],
+      ['g', many],
+    ]),
+  };
+  await seedInbox(
+    world.postgres.db,
+    [1, 2, 3, 4, 5].map((n) => ({
+      merchantId: 'm1',
+      eventType: n % 3 === 0 ? 'OtherEvent' : 'TestEvent',
+      payload: { n },
+    })),
+  );
+  await run(deps, 'm1');
+  assert.equal(order, [1, 2, 3, 4, 5]);
+});
+
+test('an event that kills its process three times is poison, and takes no other event with it', async () => {
+  await using world = await createWorld();
+  let deaths = 0;
+  const deadly = each((n) => {
+    if (n !== 2) return done;
+    deaths += 1;
+    // What a killed process leaves behind: the transaction gone, the attempt it committed before still there.
+    throw Object.assign(new Error('killed'), { code: '57P01' });
+  });
+  const { deps } = system(world, { h: { run: deadly } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  for (let i = 0; i < 3; i++) await run(deps, 'm1', true).catch(() => undefined);
+  assert.is(deaths, 3);
+  assert.is((await run(deps, 'm1', true)).kind, 'caught-up');
+  assert.is(deaths, 3);
+  const rows = await world.postgres.db
+    .selectFrom('settlements')
+    .select(['mseq', 'outcome', 'reason'])
+    .orderBy('mseq')
+    .execute();
+  assert.equal(
+    rows.map((r) => [r.mseq, r.outcome, r.reason]),
+    [
+      [1, 'done', null],
+      [2, 'dead', 'worker.crashed'],
+      [3, 'done', null],
+    ],
+  );
+});
+
+test('events that a handler emits leave with its commit, with ids derived from their cause', async () => {
+  await using world = await createWorld();
+  let fail = true;
+  const emitting = each((n, event, context) => {
+    context.emit(event, { eventType: 'TestEvent', payload: { n: n + 100 } });
+    if (fail) throw new Error('after emitting');
+    return done;
+  });
+  const { deps, clock } = system(world, { h: { run: emitting } });
+  await seed(world, 'm1', [{ n: 1 }]);
+  await run(deps, 'm1');
+  assert.equal(await world.postgres.db.selectFrom('outbox').selectAll().execute(), []);
+  fail = false;
+  clock.time += 60_000;
+  await run(deps, 'm1');
+  const rows = await world.postgres.db.selectFrom('outbox').selectAll().execute();
+  assert.equal(
+    rows.map((r) => [r.stream, r.destination, r.seq, r.event_id]),
+    [['events', 'queue:TestQueue', 1, rows[0]?.event_id]],
+  );
+  assert.match(rows[0]?.event_id ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8/);
+});
+
+test('a quantum ends the visit and leaves the rest for the next turn', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => done) } });
+  await seed(
+    world,
+    'm1',
+    Array.from({ length: 30 }, (_, n) => ({ n })),
+  );
+  const end = await run({ ...deps, quantumWindows: 2 }, 'm1');
+  assert.equal(end, { kind: 'yield', events: 20 });
+});
+
+test.run();

@@ -1,0 +1,340 @@
+import type pg from 'pg';
+import { type Delivery, MAX_OPEN_DELIVERIES, absorbRedrives, readDeliveries } from './deliveries.ts';
+import {
+  type AloneInput,
+  type AloneResult,
+  type ExecuteDependencies,
+  MAX_CRASHES,
+  type Running,
+  WindowMustShrink,
+  executeAlone,
+  executeTogether,
+  heldKey,
+  newDelivery,
+  recordDeadline,
+} from './execute.ts';
+import { type LaneState, type Tenure, takeFence } from './fence.ts';
+import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
+import { type Ledger, emptyLedger, settle } from './settle.ts';
+import { type OpenedEvent, openEvent, readInboxRow, readWindow } from './window.ts';
+import type { Clock } from '../core/runtime/clock.ts';
+import { LanewayError } from '../core/runtime/errors.ts';
+import { newOwner } from '../core/runtime/ids.ts';
+
+/**
+ * One visit of an actor to a lane: windows until the lane is caught up, its quantum is used, or it must wait.
+ *
+ *   window ──ok──► window … ──nothing left──► caught-up
+ *     │  └──quantum used──► yield (to the tail of the activations)
+ *     ├──head not due, paused or blocked──► waiting
+ *     └──did not go through──► smaller windows ──► the culprit alone ──► settled, set aside, or waiting
+ *
+ * A careful visit follows a death: one event at a time, and before each handler the attempt is committed, so that an event
+ * that kills its process is counted although nobody lives to report it.
+ */
+export interface ActDependencies extends ExecuteDependencies {
+  pool: pg.Pool;
+  clock: Clock;
+  worker: string;
+  windowEvents: number;
+  windowBytes: number;
+  quantumWindows: number;
+  quantumMs: number;
+  /** A lane transaction may not outlive the lease; 5 s of it are left for the commit and the next renewal. */
+  leaseMs: number;
+  /** Called after each commit, with what it wrote. */
+  committed(merchantId: string, ledger: Ledger, cursor: number): void;
+}
+
+export type LaneEnd =
+  | { kind: 'caught-up'; events: number }
+  | { kind: 'yield'; events: number }
+  /** Nothing can run before `until`; without it, not before an operator acts. */
+  | { kind: 'waiting'; events: number; until: Date | undefined; wake: number };
+
+const LEASE_MARGIN_MS = 5_000;
+
+interface Visit {
+  merchantId: string;
+  tenure: Tenure;
+  stop: AbortSignal;
+  /** Sizes of the next windows while a failed one is being narrowed down; empty: full windows. */
+  plan: number[];
+  /** Events still to be handled one at a time after a death. */
+  carefulLeft: number;
+  /** The pair whose attempt is committed and which the next transaction runs. */
+  marked: Running | undefined;
+}
+
+type Step =
+  | { kind: 'worked'; events: number; cursor: number; more: boolean; ledger: Ledger }
+  | { kind: 'caught-up' }
+  | { kind: 'waiting'; until: Date | undefined; wake: number }
+  /** Nothing was worked, but the next transaction will do better: a smaller window, or the pair that was marked. */
+  | { kind: 'again' };
+
+/**
+ * Rejects with infrastructure errors, `fence.lost` among them, and with `stop`'s reason: the visit is then void. `yield`
+ * ends the visit after the window in hand.
+ */
+export async function workLane(
+  deps: ActDependencies,
+  merchantId: string,
+  options: { careful: boolean; stop: AbortSignal; yield?: AbortSignal },
+): Promise<LaneEnd> {
+  const visit: Visit = {
+    merchantId,
+    tenure: { owner: newOwner(), worker: deps.worker, expectedCursor: undefined },
+    stop: options.stop,
+    plan: [],
+    carefulLeft: options.careful ? deps.windowEvents : 0,
+    marked: undefined,
+  };
+  const started = deps.clock.now();
+  let events = 0;
+  let windows = 0;
+  for (;;) {
+    const step = await nextStep(deps, visit);
+    switch (step.kind) {
+      case 'caught-up':
+        return { kind: 'caught-up', events };
+      case 'waiting':
+        return { kind: 'waiting', events, until: step.until, wake: step.wake };
+      case 'again':
+        continue;
+      case 'worked':
+        events += step.events;
+        windows += 1;
+        deps.committed(merchantId, step.ledger, step.cursor);
+        if (!step.more) return { kind: 'caught-up', events };
+        if (
+          options.yield?.aborted === true ||
+          windows >= deps.quantumWindows ||
+          deps.clock.now() - started >= deps.quantumMs
+        )
+          return { kind: 'yield', events };
+        continue;
+      default:
+        step satisfies never;
+    }
+  }
+}
+
+/** What a transaction was doing when it ended, for whoever has to say what that means. */
+interface Trace {
+  size: number;
+  alone: AloneInput | undefined;
+  running: Running | undefined;
+  /** Where the lane stood; undefined until the fence was taken. */
+  cursor: number | undefined;
+}
+
+async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
+  const trace: Trace = { size: 0, alone: undefined, running: undefined, cursor: undefined };
+  const deadlineMs = Math.max(deps.leaseMs / 2, deps.leaseMs - LEASE_MARGIN_MS);
+  try {
+    return await inLaneTransaction(deps.pool, deadlineMs, visit.stop, (trx, signal) =>
+      takeStep(deps, trx, visit, { signal, now: deps.clock.now() }, trace),
+    );
+  } catch (error) {
+    if (visit.stop.aborted) throw error;
+    const deadline = error instanceof LanewayError && error.code === 'handler.deadline' ? error : undefined;
+    if (deadline !== undefined && trace.alone !== undefined && trace.running !== undefined)
+      return await recordEnded(deps, visit, trace.alone, trace.running, trace.cursor, deadline);
+    // Nothing is classified while several events share a transaction: the failure may be another one's doing.
+    if (trace.size > 1 && (error instanceof WindowMustShrink || deadline !== undefined)) {
+      shrink(visit, trace.size, error instanceof WindowMustShrink ? error.index : undefined);
+      return { kind: 'again' };
+    }
+    throw error;
+  }
+}
+
+/** Plans the next windows: up to a known culprit and then it alone, or halves where nobody can say which it was. */
+function shrink(visit: Visit, size: number, index: number | undefined): void {
+  const rest = visit.plan.slice(1);
+  if (index !== undefined && index > 0) visit.plan = [index, 1, ...rest];
+  else if (index === 0) visit.plan = [1, ...rest];
+  else visit.plan = [Math.floor(size / 2), Math.ceil(size / 2), ...rest];
+}
+
+/** The cursor passed `count` events: the plan and the careful stretch shorten by them. */
+function passed(visit: Visit, count: number): void {
+  visit.carefulLeft = Math.max(0, visit.carefulLeft - count);
+  const [first, ...rest] = visit.plan;
+  if (first !== undefined) visit.plan = first > count ? [first - count, ...rest] : rest;
+}
+
+async function takeStep(
+  deps: ActDependencies,
+  trx: LaneTransaction,
+  visit: Visit,
+  base: { signal: AbortSignal; now: number },
+  trace: Trace,
+): Promise<Step> {
+  const { merchantId } = visit;
+  const lane = await takeFence(trx, merchantId, visit.tenure);
+  trace.cursor = lane.cursor;
+  if (lane.state !== 'active') return { kind: 'waiting', until: undefined, wake: lane.wake };
+  const open = await readOpen(trx, merchantId, lane);
+  const due = (d: Delivery) =>
+    (d.state === 'waiting' || d.state === 'redrive') && (d.notBefore === null || d.notBefore.getTime() <= base.now);
+  const aside = open.filter((d) => d.mseq <= lane.cursor);
+  const head = open.filter((d) => d.mseq > lane.cursor);
+  const held = new Set(aside.flatMap((d) => (d.holdKey === null ? [] : [heldKey(d.handler, d.holdKey)])));
+
+  const turn = aside.find(due);
+  if (turn !== undefined) {
+    const row = await readInboxRow(trx, merchantId, turn.day, turn.mseq);
+    if (row === undefined) throw new Error(`inbox row ${turn.mseq} of ${merchantId} is gone, its delivery is not`);
+    const pairs = aside.filter((d) => d.mseq === turn.mseq);
+    const opened = openEvent(deps.registry, merchantId, row);
+    return await stepAlone(deps, trx, visit, lane, { opened, pairs, held, only: turn.handler, base }, trace);
+  }
+  const mustWait = head.length > 0 ? !head.some(due) : open.length >= MAX_OPEN_DELIVERIES;
+  if (mustWait) return { kind: 'waiting', until: lane.dueAt ?? undefined, wake: lane.wake };
+
+  const limit = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
+  const rows = await readWindow(trx, merchantId, lane, { events: limit, bytes: deps.windowBytes });
+  const last = rows.at(-1);
+  if (last === undefined) return { kind: 'caught-up' };
+  const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
+  const [first] = events;
+  if (first !== undefined && rows.length === 1)
+    return await stepAlone(deps, trx, visit, lane, { opened: first, pairs: head, held, base }, trace);
+
+  trace.size = rows.length;
+  const ledger = await executeTogether(deps, trx, events, held, base);
+  const recount = open.length > 0 || ledger.deliveries.length > 0;
+  const move = { cursor: last.mseq, cursorDay: last.day, recount };
+  await settle(trx, merchantId, visit.tenure, ledger, move, base.now);
+  afterCommit(visit, last.mseq, rows.length);
+  const more = rows.length >= limit || limit < deps.windowEvents;
+  return { kind: 'worked', events: rows.length, cursor: last.mseq, more, ledger };
+}
+
+async function readOpen(trx: LaneTransaction, merchantId: string, lane: LaneState): Promise<readonly Delivery[]> {
+  if (lane.openDeliveries === 0 && lane.dueAt === null) return [];
+  await absorbRedrives(trx, merchantId);
+  return await readDeliveries(trx, merchantId);
+}
+
+/**
+ * Notes what the transaction will have done once it commits. Set inside it: if the commit fails the visit ends with the
+ * error, or starts the step over from what the fence then finds.
+ */
+function afterCommit(visit: Visit, cursor: number, events: number): void {
+  visit.tenure.expectedCursor = cursor;
+  visit.marked = undefined;
+  passed(visit, events);
+}
+
+interface Alone {
+  opened: OpenedEvent;
+  /** Open deliveries of the event. */
+  pairs: readonly Delivery[];
+  held: ReadonlySet<string>;
+  /** Set for a pair that was set aside: the event lies before the cursor. */
+  only?: string;
+  base: { signal: AbortSignal; now: number };
+}
+
+async function stepAlone(
+  deps: ActDependencies,
+  trx: LaneTransaction,
+  visit: Visit,
+  lane: LaneState,
+  alone: Alone,
+  trace: Trace,
+): Promise<Step> {
+  const { merchantId } = visit;
+  const stay = { cursor: lane.cursor, cursorDay: lane.cursorDay };
+  if (visit.carefulLeft > 0 && visit.marked === undefined) {
+    const mark = markAttempt(alone);
+    if (mark !== undefined) {
+      const ledger = { ...emptyLedger(), deliveries: mark.rows };
+      await settle(trx, merchantId, visit.tenure, ledger, { ...stay, recount: true }, alone.base.now);
+      visit.tenure.expectedCursor = lane.cursor;
+      visit.marked = mark.pair;
+      return { kind: 'again' };
+    }
+  }
+  const { marked } = visit;
+  // What was counted before the run is a death only if nobody comes back to say otherwise.
+  const pairs = alone.pairs.map((d) => (d.handler === marked?.handler ? { ...d, crashes: d.crashes - 1 } : d));
+  const only = marked?.handler ?? alone.only;
+  const input: AloneInput = {
+    opened: alone.opened,
+    rows: new Map(pairs.map((d) => [d.handler, d])),
+    held: alone.held,
+    setAside: alone.only !== undefined,
+    ...(only === undefined ? {} : { only }),
+    running: (pair) => (trace.running = pair),
+    base: alone.base,
+  };
+  trace.size = 1;
+  trace.alone = input;
+  const result = await executeAlone(deps, trx, input);
+  return await settleAlone(visit, trx, lane, input, result);
+}
+
+async function settleAlone(
+  visit: Visit,
+  trx: LaneTransaction,
+  lane: LaneState,
+  input: AloneInput,
+  { ledger, passes, block }: AloneResult,
+): Promise<Step> {
+  const moves = passes && !input.setAside;
+  const { row } = input.opened;
+  const to = moves ? { cursor: row.mseq, cursorDay: row.day } : { cursor: lane.cursor, cursorDay: lane.cursorDay };
+  const recount =
+    lane.openDeliveries > 0 || lane.dueAt !== null || ledger.deliveries.length > 0 || ledger.finished.length > 0;
+  const move = { ...to, recount, ...(block === undefined ? {} : { block }) };
+  await settle(trx, visit.merchantId, visit.tenure, ledger, move, input.base.now);
+  afterCommit(visit, to.cursor, moves ? 1 : 0);
+  return { kind: 'worked', events: moves ? 1 : 0, cursor: to.cursor, more: true, ledger };
+}
+
+/**
+ * After a death: the rows to commit before the next handler runs, so that a second death finds its count. Undefined when
+ * the pair has died often enough; running it then makes it poison without calling the handler.
+ */
+function markAttempt({ opened, pairs, only, base }: Alone): { rows: Delivery[]; pair: Running } | undefined {
+  const rows = pairs.length > 0 ? pairs : opened.definition.handlers.map((h) => newDelivery(opened, h, base.now));
+  const next = rows.find((d) => (only === undefined ? d.state === 'waiting' : d.handler === only));
+  if (next === undefined || next.crashes >= MAX_CRASHES) return undefined;
+  return {
+    rows: rows.map((d) => (d === next ? { ...d, crashes: d.crashes + 1 } : d)),
+    pair: { mseq: opened.row.mseq, handler: next.handler },
+  };
+}
+
+/**
+ * The deadline ended a run and its connection. The attempt is recorded in a transaction of its own, from what the stores
+ * hold now: the lost one may have been committed after all, or another owner may have been here.
+ */
+async function recordEnded(
+  deps: ActDependencies,
+  visit: Visit,
+  ended: AloneInput,
+  pair: Running,
+  cursor: number | undefined,
+  error: LanewayError,
+): Promise<Step> {
+  const { merchantId } = visit;
+  return await inLaneTransaction(deps.pool, LEASE_MARGIN_MS, visit.stop, async (trx, signal) => {
+    const now = deps.clock.now();
+    const lane = await takeFence(trx, merchantId, visit.tenure);
+    const open = await readOpen(trx, merchantId, lane);
+    const pairs = open.filter((d) => d.mseq === pair.mseq);
+    const gone = ended.setAside ? !pairs.some((d) => d.handler === pair.handler) : lane.cursor !== cursor;
+    if (gone) return { kind: 'again' };
+    const input: AloneInput = {
+      ...ended,
+      rows: new Map(pairs.map((d) => [d.handler, d])),
+      base: { signal, now },
+    };
+    return await settleAlone(visit, trx, lane, input, recordDeadline(deps, input, pair, error));
+  });
+}

@@ -1,0 +1,166 @@
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  BatchWriteItemCommand,
+  type DynamoDBClient,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+import { createHash } from 'node:crypto';
+import type { Clock } from '../core/runtime/clock.ts';
+import { withDeadline } from '../core/runtime/deadline.ts';
+import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+
+/**
+ * The long memory: a mark in DynamoDB for every accepted event, kept for longer than Postgres keeps rows. A mark alone
+ * never decides that something is dropped, since Postgres may have been restored to a time before it: see confirm-marks.ts.
+ *
+ *   asking ─► away (a lookup failed or took too long) ─► asking again after 5 s
+ *
+ * While it is away the answer is "nothing known": lanes go on, and `accepted` in Postgres still knows what is recent.
+ */
+export interface Dedupe {
+  /** Marks by `markKey`. Never rejects. */
+  lookup(events: readonly MarkedEvent[]): Promise<ReadonlyMap<string, Mark>>;
+  /**
+   * Writes marks in the background, after the commit that they speak of. Beyond a bound they are dropped: a missing mark
+   * costs memory of the far past, waiting for it would cost the pace of the present.
+   */
+  mark(entries: readonly NewMark[]): void;
+  /** Resolves when every mark is written or given up. */
+  flush(): Promise<void>;
+}
+
+export interface MarkedEvent {
+  merchantId: string;
+  eventId: string;
+}
+
+export interface Mark {
+  mseq: number;
+  acceptedAtMs: number;
+  bodyHmac: Buffer;
+}
+
+export type NewMark = MarkedEvent & Mark;
+
+export interface DedupeOptions {
+  dynamodb: DynamoDBClient;
+  table: string;
+  clock: Clock;
+  log: Log;
+  /** Days for which a mark counts. */
+  dedupeDays: number;
+}
+
+const KEYS_PER_READ = 100;
+const ITEMS_PER_WRITE = 25;
+const WRITE_ROUNDS = 4;
+const LOOKUP_DEADLINE_MS = 500;
+const WRITE_DEADLINE_MS = 5_000;
+const AWAY_MS = 5_000;
+const MAX_PENDING_MARKS = 10_000;
+const DAY_MS = 86_400_000;
+
+/** Hashed: ids may be longer than a key may be, and may hold anything that a separator could be. */
+export const markKey = ({ merchantId, eventId }: MarkedEvent): string =>
+  createHash('sha256')
+    .update(JSON.stringify([merchantId, eventId]))
+    .digest('base64url');
+
+export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: DedupeOptions): Dedupe {
+  const reading = onceWhileFailing(log, 'looking up marks in DynamoDB');
+  const writing = onceWhileFailing(log, 'writing marks to DynamoDB');
+  const pending = new Set<Promise<void>>();
+  let pendingMarks = 0;
+  let askAgainAt = 0;
+
+  const read = async (keys: readonly string[]): Promise<[string, Mark][]> => {
+    const { Responses } = await withDeadline('looking up marks', LOOKUP_DEADLINE_MS, (abortSignal) =>
+      dynamodb.send(
+        new BatchGetItemCommand({ RequestItems: { [table]: { Keys: keys.map((pk) => ({ pk: { S: pk } })) } } }),
+        { abortSignal },
+      ),
+    );
+    // Keys that were not processed stay unknown, like those of a DynamoDB that is away.
+    return (Responses?.[table] ?? []).flatMap((item) => {
+      const mark = fromItem(item, clock.now());
+      return mark === undefined ? [] : [mark];
+    });
+  };
+
+  const write = async (requests: readonly WriteRequest[]): Promise<void> => {
+    let left: WriteRequest[] = [...requests];
+    for (let round = 0; round < WRITE_ROUNDS; round++) {
+      if (round > 0) await clock.sleep(50 * 2 ** round);
+      const { UnprocessedItems } = await withDeadline('writing marks', WRITE_DEADLINE_MS, (abortSignal) =>
+        dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [table]: left } }), { abortSignal }),
+      );
+      left = UnprocessedItems?.[table] ?? [];
+      if (left.length === 0) return;
+    }
+    throw new Error(`${left.length} marks were not taken`);
+  };
+
+  const writeAll = async (entries: readonly NewMark[]): Promise<void> => {
+    // One request must not name a key twice.
+    const items = new Map(entries.map((entry) => [markKey(entry), toItem(entry, dedupeDays)]));
+    const requests = [...items.values()].map((Item): WriteRequest => ({ PutRequest: { Item } }));
+    try {
+      await Promise.all(chunksOf(requests, ITEMS_PER_WRITE).map(write));
+      writing.ok();
+    } catch (error) {
+      writing.failing(error);
+    }
+  };
+
+  return {
+    async lookup(events) {
+      if (events.length === 0 || clock.now() < askAgainAt) return new Map();
+      const keys = [...new Set(events.map(markKey))];
+      try {
+        const marks = await Promise.all(chunksOf(keys, KEYS_PER_READ).map(read));
+        reading.ok();
+        return new Map(marks.flat());
+      } catch (error) {
+        askAgainAt = clock.now() + AWAY_MS;
+        reading.failing(error);
+        return new Map();
+      }
+    },
+    mark(entries) {
+      if (entries.length === 0) return;
+      if (pendingMarks + entries.length > MAX_PENDING_MARKS) {
+        writing.failing(new Error(`${pendingMarks} marks are already waiting`));
+        return;
+      }
+      pendingMarks += entries.length;
+      const task = writeAll(entries).finally(() => {
+        pendingMarks -= entries.length;
+        pending.delete(task);
+      });
+      pending.add(task);
+    },
+    async flush() {
+      await Promise.all(pending);
+    },
+  };
+}
+
+const toItem = (mark: NewMark, dedupeDays: number): Record<string, AttributeValue> => ({
+  pk: { S: markKey(mark) },
+  mseq: { N: String(mark.mseq) },
+  acceptedAtMs: { N: String(mark.acceptedAtMs) },
+  bodyHmac: { B: mark.bodyHmac },
+  expiresAtSeconds: { N: String(Math.ceil((mark.acceptedAtMs + dedupeDays * DAY_MS) / 1_000)) },
+});
+
+/** DynamoDB deletes what expired within days, not at once: until then it must not count. */
+function fromItem(item: Record<string, AttributeValue>, now: number): [string, Mark] | undefined {
+  const { pk, mseq, acceptedAtMs, bodyHmac, expiresAtSeconds } = item as Partial<typeof item>;
+  if (pk?.S === undefined || bodyHmac?.B === undefined) return undefined;
+  if (Number(expiresAtSeconds?.N) * 1_000 <= now) return undefined;
+  return [pk.S, { mseq: Number(mseq?.N), acceptedAtMs: Number(acceptedAtMs?.N), bodyHmac: Buffer.from(bodyHmac.B) }];
+}
+
+const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));

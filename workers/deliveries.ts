@@ -1,0 +1,148 @@
+import { sql } from 'kysely';
+import type { EngineTables } from '../core/database/tables.ts';
+import type { Holds } from '../core/events/definition.ts';
+import type { ErrorRecord } from '../core/runtime/errors.ts';
+import type { LaneTransaction } from './lane-transaction.ts';
+
+/**
+ * Unfinished (event, handler) pairs. An event past the cursor has either no rows (nothing of it ran yet) or exactly one row
+ * for each handler that is still to finish; an event up to the cursor has rows only for what was set aside.
+ *
+ * waiting ─► (settled, row gone)       its turn came at `not_before`
+ * waiting ─► parked                    poison, kept until an operator acts
+ * behind  ─► waiting                   the earlier event of its aggregate ended
+ * redrive ─► (settled, row gone)       an operator asked for a dead or parked pair again
+ */
+export interface Delivery {
+  mseq: number;
+  handler: string;
+  day: string;
+  eventId: string;
+  eventType: string;
+  state: EngineTables['deliveries']['state'];
+  holds: Holds;
+  holdKey: string | null;
+  attempt: number;
+  /** Times that a process died while it ran this pair. */
+  crashes: number;
+  notBefore: Date | null;
+  firstError: ErrorRecord | null;
+  lastError: ErrorRecord | null;
+  createdAt: Date;
+}
+
+/** A lane with more open deliveries than this takes no new events until some are finished. */
+export const MAX_OPEN_DELIVERIES = 1_000;
+
+export async function readDeliveries(trx: LaneTransaction, merchantId: string): Promise<readonly Delivery[]> {
+  const { rows } = await sql<Delivery>`
+    select mseq, handler, day, event_id as "eventId", event_type as "eventType", state, holds, hold_key as "holdKey",
+      attempt, crashes, not_before as "notBefore", first_error as "firstError", last_error as "lastError",
+      created_at as "createdAt"
+    from deliveries where merchant_id = ${merchantId} order by mseq, handler limit ${2 * MAX_OPEN_DELIVERIES}
+  `.execute(trx);
+  return rows;
+}
+
+export async function writeDeliveries(
+  trx: LaneTransaction,
+  merchantId: string,
+  rows: readonly Delivery[],
+  nowMs: number,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const now = new Date(nowMs);
+  await trx
+    .insertInto('deliveries')
+    .values(
+      rows.map((row) => ({
+        merchant_id: merchantId,
+        mseq: row.mseq,
+        handler: row.handler,
+        day: row.day,
+        event_id: row.eventId,
+        event_type: row.eventType,
+        state: row.state,
+        holds: row.holds,
+        hold_key: row.holdKey,
+        attempt: row.attempt,
+        crashes: row.crashes,
+        not_before: row.notBefore,
+        first_error: row.firstError === null ? null : JSON.stringify(row.firstError),
+        last_error: row.lastError === null ? null : JSON.stringify(row.lastError),
+        created_at: row.createdAt,
+        updated_at: now,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['merchant_id', 'mseq', 'handler']).doUpdateSet((set) => ({
+        state: set.ref('excluded.state'),
+        attempt: set.ref('excluded.attempt'),
+        crashes: set.ref('excluded.crashes'),
+        not_before: set.ref('excluded.not_before'),
+        first_error: set.ref('excluded.first_error'),
+        last_error: set.ref('excluded.last_error'),
+        updated_at: now,
+      })),
+    )
+    .execute();
+}
+
+/**
+ * Removes finished pairs, and lets the next of each freed aggregate come: the one with the smallest mseq, now.
+ * @param finished pairs that were settled; `holdKey` names the aggregate they held
+ */
+export async function finishDeliveries(
+  trx: LaneTransaction,
+  merchantId: string,
+  finished: readonly Pick<Delivery, 'mseq' | 'handler' | 'holdKey'>[],
+): Promise<void> {
+  if (finished.length === 0) return;
+  await sql`
+    delete from deliveries d using unnest(${finished.map((f) => f.mseq)}::bigint[],
+      ${finished.map((f) => f.handler)}::text[]) as f (mseq, handler)
+    where d.merchant_id = ${merchantId} and d.mseq = f.mseq and d.handler = f.handler
+  `.execute(trx);
+  const freed = finished.filter((f) => f.holdKey !== null);
+  if (freed.length === 0) return;
+  await sql`
+    update deliveries d set state = 'waiting', not_before = now(), updated_at = now()
+    from (
+      select d.handler, d.hold_key, min(d.mseq) as mseq
+      from deliveries d
+      join unnest(${freed.map((f) => f.handler)}::text[], ${freed.map((f) => f.holdKey)}::text[]) as f (handler, hold_key)
+        on d.handler = f.handler and d.hold_key = f.hold_key
+      where d.merchant_id = ${merchantId}
+      group by d.handler, d.hold_key
+    ) next
+    where d.merchant_id = ${merchantId} and d.handler = next.handler and d.mseq = next.mseq and d.state = 'behind'
+  `.execute(trx);
+}
+
+/** Turns open redrive commands of a merchant into deliveries that are due now. */
+export async function absorbRedrives(trx: LaneTransaction, merchantId: string): Promise<number> {
+  const result = await sql`
+    insert into deliveries (merchant_id, mseq, handler, day, event_id, event_type, state, holds, not_before, created_at,
+      updated_at)
+    select distinct on (r.mseq, r.handler) r.merchant_id, r.mseq, r.handler, r.day, i.event_id, i.event_type, 'redrive',
+      'event', now(), now(), now()
+    from redrives r join inbox i on i.merchant_id = r.merchant_id and i.day = r.day and i.mseq = r.mseq
+    where r.merchant_id = ${merchantId} and r.finished_at is null
+    on conflict (merchant_id, mseq, handler) do update
+      set state = 'redrive', attempt = 0, crashes = 0, not_before = now(), updated_at = now()
+      where deliveries.state = 'parked'
+  `.execute(trx);
+  return Number(result.numAffectedRows ?? 0);
+}
+
+export async function closeRedrives(
+  trx: LaneTransaction,
+  merchantId: string,
+  pair: Pick<Delivery, 'mseq' | 'handler'>,
+  result: string,
+): Promise<void> {
+  await sql`
+    update redrives set finished_at = now(), result = ${result}
+    where merchant_id = ${merchantId} and mseq = ${pair.mseq} and handler = ${pair.handler} and finished_at is null
+  `.execute(trx);
+}

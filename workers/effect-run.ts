@@ -1,0 +1,346 @@
+import type { Claim, EffectClaims } from './effect-claims.ts';
+import {
+  type EffectKey,
+  type EffectTenure,
+  type OpenIntent,
+  markSending,
+  postponeIntent,
+  takeDueIntent,
+} from './effect-lane.ts';
+import {
+  type Attempted,
+  type EffectFailure,
+  type OutcomeDependencies,
+  type Recorded,
+  recordFailure,
+  recordSuccess,
+} from './effect-outcome.ts';
+import type { DestinationDriver, EffectCall, EffectResult } from '../core/events/destination.ts';
+import type { Clock } from '../core/runtime/clock.ts';
+import { withDeadline } from '../core/runtime/deadline.ts';
+import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
+import { contentHash } from '../core/runtime/ids.ts';
+import type { Log } from '../core/runtime/log.ts';
+
+/**
+ * One run of an actor over an effect lane: the intents that are due, one after the other.
+ *
+ *   take ─► claim ─┬─ completed ───────────────────────────────► record
+ *                  ├─ busy ─► postponed
+ *                  ├─ somebody may have sent it ─► look up ─┬─ as desired ─► record
+ *                  │                                        └─ not so ──┐
+ *                  └─ fresh ────────────────────────────────────────────┴─► mark sending ─► send ─► record
+ *
+ * What cannot be promised to a destination without idempotency keys: a process that is stopped after it marked the call and
+ * checked its time, but before it wrote to the socket, and that stays stopped for longer than lease and deadline together,
+ * sends after its successor has looked and found nothing. Only comparing with the destination finds that twin.
+ */
+export interface EffectRunDependencies extends OutcomeDependencies {
+  clock: Clock;
+  claims: EffectClaims;
+  leaseMs: number;
+  quantumMs: number;
+  log: Log;
+  /** Called when a transaction wrote to the outbox. */
+  emitted(): void;
+}
+
+export interface EffectRun {
+  key: EffectKey;
+  tenure: EffectTenure;
+  driver: DestinationDriver;
+  /** Fires when the activation is not ours any more, or the worker stops: nothing new is begun. */
+  stop: AbortSignal;
+  /** Renews the lease for a whole term; false when it is not ours any more. */
+  renew(): Promise<boolean>;
+}
+
+/** `rested`: nothing is due now. `more`: something may be, and another run should look. */
+export type EffectRunEnd = 'rested' | 'more';
+
+/** Rejects with infrastructure errors, `fence.lost` among them. What was in hand is then pending, or unknown, and due. */
+export async function workEffectLane(deps: EffectRunDependencies, run: EffectRun): Promise<EffectRunEnd> {
+  const began = deps.clock.now();
+  for (let first = true; ; first = false) {
+    const now = deps.clock.now();
+    if (run.stop.aborted || now - began >= deps.quantumMs) return 'more';
+    const intent = await takeDueIntent(deps.db, run.key, run.tenure, first, now, deps.leaseMs);
+    if (intent === undefined) return 'rested';
+    try {
+      await workIntent(deps, run, intent);
+    } catch (error) {
+      if (isInfrastructureError(error) || isAway(error)) throw error;
+      await setAside(deps, run, intent, error);
+    }
+  }
+}
+
+const isAway = (error: unknown): boolean => error instanceof LanewayError && error.code === 'service.unavailable';
+
+/** A fault of ours that has no end of its own: its neighbours go on, and it is tried again later. */
+async function setAside(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  intent: OpenIntent,
+  error: unknown,
+): Promise<void> {
+  const { message, stack } = coerceError(error, 'internal.unexpected');
+  deps.log.error('an effect could not be worked, will try again', {
+    ...run.key,
+    objectKey: intent.objectKey,
+    eventId: intent.eventId,
+    error: message,
+    stack,
+  });
+  await postponeIntent(deps.db, run.key, run.tenure, intent, deps.clock.now() + SET_ASIDE_MS);
+}
+
+const SET_ASIDE_MS = 60_000;
+/** A release that does not know the event cannot end its intent; a newer one will. */
+const UNKNOWN_TYPE_MS = 60_000;
+/** Of the lease, kept for what comes after the call. */
+const MARGIN = 0.2;
+
+async function workIntent(deps: EffectRunDependencies, run: EffectRun, intent: OpenIntent): Promise<void> {
+  if (!deps.registry.has(intent.eventType)) {
+    deps.log.warn('this release does not know the event of an intent', { ...run.key, eventType: intent.eventType });
+    return await postponeIntent(deps.db, run.key, run.tenure, intent, deps.clock.now() + UNKNOWN_TYPE_MS);
+  }
+  const call = callOf(run.key, intent);
+  const claim = await deps.claims.claim(call.idempotencyKey, run.tenure.owner, deps.leaseMs);
+  const attempted: Attempted = { key: run.key, tenure: run.tenure, intent, call, madeTheCall: false };
+  if (claim.kind === 'busy') return await postponeIntent(deps.db, run.key, run.tenure, intent, claim.untilMs + 1);
+  if (claim.kind === 'completed') return await succeed(deps, run, attempted, claim.result);
+  let released = false;
+  try {
+    released = await lookThenSend(deps, run, attempted, claim);
+  } catch (error) {
+    released = !(error instanceof CallLeftOpen);
+    throw error instanceof CallLeftOpen ? error.cause : error;
+  } finally {
+    if (released) await deps.claims.release(call.idempotencyKey, run.tenure.owner);
+  }
+}
+
+/** Infrastructure failed after a call had begun: the claim must stay until its lease has passed. */
+class CallLeftOpen extends Error {}
+
+/** True when the claim covers no call and can be given back. */
+async function lookThenSend(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  attempted: Attempted,
+  claim: Claim,
+): Promise<boolean> {
+  const { intent, call } = attempted;
+  let { externalId } = intent;
+  if (claim.kind === 'taken-over' || intent.state !== 'pending' || intent.sentVersion !== null) {
+    const looked = await lookUp(deps, run, call);
+    if (looked.kind === 'failed') {
+      await fail(deps, run, attempted, { kind: 'unresolved', error: looked.error });
+      return true;
+    }
+    if (looked.kind === 'as desired') {
+      await succeed(deps, run, attempted, looked.result);
+      return false;
+    }
+    externalId = looked.externalId ?? externalId;
+    if (intent.attempt > deps.retry.retries) {
+      await fail(deps, run, attempted, { kind: 'exhausted', error: lastErrorOf(intent) });
+      return true;
+    }
+  }
+  return await send(deps, run, { ...intent, externalId });
+}
+
+type LookedUp =
+  | { kind: 'as desired'; result: EffectResult }
+  /** Not there, or not as it should be. */
+  | { kind: 'not as desired'; externalId: string | undefined }
+  | { kind: 'failed'; error: LanewayError };
+
+async function lookUp(deps: EffectRunDependencies, run: EffectRun, call: EffectCall): Promise<LookedUp> {
+  try {
+    const result = await withDeadline('looking an object up', deps.leaseMs * (1 - MARGIN), (signal) =>
+      run.driver.probe(call, signal),
+    );
+    if (result !== undefined && run.driver.satisfies(call, result)) return { kind: 'as desired', result };
+    return { kind: 'not as desired', externalId: result?.externalId };
+  } catch (error) {
+    return { kind: 'failed', error: coerceError(error, 'effect.unavailable') };
+  }
+}
+
+/** Makes the call, under a lease that outlives it and with its mark in the database. True when it was not carried out. */
+async function send(deps: EffectRunDependencies, run: EffectRun, intent: OpenIntent): Promise<boolean> {
+  const { clock, leaseMs } = deps;
+  const deadlineMs = Math.min(intent.deadlineMs, leaseMs * (1 - MARGIN));
+  if (run.stop.aborted) return true;
+  const leasedAt = clock.now();
+  if (!(await run.renew())) {
+    throw new LanewayError('fence.lost', 'the activation of this effect lane is not ours any more', {
+      retry: 'backoff',
+    });
+  }
+  const now = clock.now();
+  const sending = await markSending(deps.db, run.key, run.tenure, intent, now, now + leaseMs + deadlineMs);
+  if (sending === undefined) return true;
+  const call = callOf(run.key, sending);
+  const attempted: Attempted = { key: run.key, tenure: run.tenure, intent: sending, call, madeTheCall: true };
+  try {
+    if (clock.now() - leasedAt > (leaseMs * MARGIN) / 2) {
+      const error = new LanewayError('effect.unavailable', 'too little of the lease was left to make the call');
+      await fail(deps, run, attempted, { kind: 'unsent', error });
+      return true;
+    }
+    const sent = await callOut(run.driver, call, deadlineMs);
+    if (sent.kind !== 'answered') {
+      await fail(deps, run, attempted, sent);
+      return sent.kind !== 'unknown';
+    }
+    await succeed(deps, run, attempted, sent.result);
+    return false;
+  } catch (error) {
+    throw new CallLeftOpen('the outcome of a call could not be recorded', { cause: error });
+  }
+}
+
+async function callOut(
+  driver: DestinationDriver,
+  call: EffectCall,
+  deadlineMs: number,
+): Promise<
+  { kind: 'answered'; result: EffectResult } | Extract<EffectFailure, { kind: 'rejected' | 'unavailable' | 'unknown' }>
+> {
+  try {
+    const result = await withDeadline('the call', deadlineMs, (signal) => driver.send(call, signal));
+    return { kind: 'answered', result };
+  } catch (thrown) {
+    const error = coerceError(thrown, 'effect.outcome_unknown');
+    if (error.code === 'effect.rejected') return { kind: 'rejected', error };
+    if (error.code === 'effect.unavailable') return { kind: 'unavailable', error };
+    // Whatever else happened, a deadline among it: it may have been carried out.
+    return { kind: 'unknown', error };
+  }
+}
+
+async function succeed(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  attempted: Attempted,
+  result: EffectResult,
+): Promise<void> {
+  const { call, intent } = attempted;
+  const [observed] = await Promise.all([
+    observe(deps, run, call, result),
+    deps.claims.complete(call.idempotencyKey, run.tenure.owner, result),
+  ]);
+  try {
+    const recorded = await persist(deps, () =>
+      recordSuccess(deps, run.driver, attempted, result, observed, deps.clock.now()),
+    );
+    report(deps, attempted, recorded);
+  } catch (error) {
+    if (isInfrastructureError(error)) throw error;
+    // The context could not record it: that must end too, so it counts like a failed look-up.
+    const known: Attempted = { ...attempted, intent: { ...intent, externalId: result.externalId } };
+    await fail(deps, run, known, { kind: 'unresolved', error: coerceError(error) });
+  }
+}
+
+async function observe(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  call: EffectCall,
+  result: EffectResult,
+): Promise<Record<string, unknown> | undefined> {
+  const { driver } = run;
+  if (driver.observe === undefined) return undefined;
+  try {
+    return await withDeadline('observing', deps.leaseMs / 4, async (signal) => driver.observe?.(call, result, signal));
+  } catch (error) {
+    deps.log.debug('nothing observed after an effect', { ...run.key, error: String(error) });
+    return undefined;
+  }
+}
+
+async function fail(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  attempted: Attempted,
+  failure: EffectFailure,
+): Promise<void> {
+  const recorded = await persist(deps, () => recordFailure(deps, run.driver, attempted, failure, deps.clock.now()));
+  report(deps, attempted, recorded, failure.error);
+}
+
+const PERSIST_TRIES = 5;
+
+/** What was found out is worth a few tries: otherwise it has to be found out again after the quarantine. */
+async function persist<T>(deps: EffectRunDependencies, write: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await write();
+    } catch (error) {
+      const lost = error instanceof LanewayError && error.code === 'fence.lost';
+      if (lost || !isInfrastructureError(error) || tries === PERSIST_TRIES) throw error;
+      await deps.clock.sleep(50 * 2 ** tries);
+    }
+  }
+}
+
+function report(
+  deps: EffectRunDependencies,
+  { key, intent }: Attempted,
+  recorded: Recorded,
+  error?: LanewayError,
+): void {
+  const about = {
+    ...key,
+    objectKey: intent.objectKey,
+    version: intent.version,
+    eventId: intent.eventId,
+    correlationId: intent.correlationId,
+    ...(error === undefined ? {} : { code: error.code, error: error.message }),
+  };
+  switch (recorded) {
+    case 'done':
+      deps.emitted();
+      return;
+    case 'dead':
+      deps.log.error('effect given up', about);
+      deps.emitted();
+      return;
+    case 'retrying':
+      deps.log.warn('effect failed, will try again', about);
+      return;
+    case 'superseded':
+      deps.log.info('effect ended with something newer waiting', about);
+      deps.emitted();
+      return;
+    case 'overtaken':
+      deps.log.warn('outcome of an effect came too late: it was dealt with', about);
+      return;
+    default:
+      recorded satisfies never;
+  }
+}
+
+/** After a crash there may be no error at all: nobody was left to report it. */
+const lastErrorOf = ({ lastError }: OpenIntent): LanewayError =>
+  lastError === null
+    ? new LanewayError('worker.crashed', 'every try of this effect ended without an outcome')
+    : new LanewayError(lastError.code, lastError.message);
+
+const callOf = (key: EffectKey, intent: OpenIntent): EffectCall => ({
+  ...key,
+  objectKey: intent.objectKey,
+  version: intent.version,
+  desired: intent.desired,
+  externalId: intent.externalId ?? undefined,
+  // The content is part of it: after a restore a version number is used again, for something else.
+  idempotencyKey: contentHash([key.merchantId, key.destination, intent.objectKey, intent.version, intent.contentHash]),
+  eventId: intent.eventId,
+  correlationId: intent.correlationId,
+  traceparent: intent.traceparent,
+});

@@ -1,0 +1,471 @@
+import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type EffectActorOptions, type EffectActors, createEffectActors } from './effects.ts';
+import { connectDynamoDB } from '../core/clients/dynamodb.ts';
+import { connectRedis } from '../core/clients/redis.ts';
+import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
+import { declareIntents } from '../core/database/intents.ts';
+import type { DestinationDriver } from '../core/events/destination.ts';
+import { registry } from '../core/events/registry.ts';
+import { dayOf, systemClock } from '../core/runtime/clock.ts';
+import { encodeMerchant } from '../core/runtime/ids.ts';
+import { silentLog } from '../core/runtime/log.ts';
+import { seedInbox } from '../core/testing/engine.ts';
+import { waitFor } from '../core/testing/wait-for.ts';
+import { type World, createWorld } from '../core/testing/world.ts';
+
+const LEASE_MS = 1_500;
+const DEADLINE_MS = 700;
+const destination = 'ad-network:meta';
+
+interface Setup extends AsyncDisposable {
+  world: World;
+  merchantId: string;
+  /** Starts actors in this process; stopped with the setup. */
+  actors(options?: Partial<EffectActorOptions>): EffectActors;
+  redis: ReturnType<typeof connectRedis>;
+  driver: DestinationDriver;
+  /** Asks for a state of the campaign, as a lane's transaction would. */
+  desire(state: string, changes?: { objectKey?: string; name?: string; eventType?: string }): Promise<string>;
+  /** Wakes what is due, as the sweeper does, until the intent is in this state. */
+  reaches(state: string, actors: EffectActors): Promise<NonNullable<Awaited<ReturnType<typeof intentOf>>>>;
+  fault(kind: string, times: number, on?: string): Promise<void>;
+  /** Calls of this merchant that took effect at the network. */
+  calls(): Promise<{ op: string; body: { status?: string; name?: string } }[]>;
+  campaigns(): Promise<{ id: string }[]>;
+}
+
+const intentOf = ({ postgres }: World) =>
+  postgres.db.selectFrom('intents').selectAll().orderBy('object_key').executeTakeFirst();
+
+async function setup(): Promise<Setup> {
+  const world = await createWorld();
+  const merchantId = `shop-${world.stack}`;
+  const account = `m-${encodeMerchant(merchantId)}`;
+  const redis = connectRedis(world.redisUrl, world.stack);
+  const dynamodb = connectDynamoDB();
+  const claimsTable = `${world.stack}-claims`;
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: claimsTable,
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  );
+  const driver = createAdNetworkDriver({ baseUrl: world.networksUrl, token: 'test', clock: systemClock });
+  const started: EffectActors[] = [];
+  const { db } = world.postgres;
+  return {
+    world,
+    merchantId,
+    redis,
+    driver,
+    actors(options = {}) {
+      const actors = createEffectActors({
+        db,
+        redis,
+        prefix: world.stack,
+        dynamodb,
+        claimsTable,
+        drivers: () => driver,
+        registry,
+        worker: `w${started.length}`,
+        leaseMs: LEASE_MS,
+        concurrency: 4,
+        clock: systemClock,
+        log: silentLog,
+        retry: { retries: 3, baseMs: 20, capMs: 100 },
+        ...options,
+      });
+      started.push(actors);
+      actors.start();
+      return actors;
+    },
+    async desire(state, { objectKey = 'c1', name = 'Sale', eventType = 'CampaignStateChangeRequestedEvent' } = {}) {
+      const eventId = crypto.randomUUID();
+      const [mseq = 0] = await seedInbox(db, [{ merchantId, eventType, eventId, payload: { state } }]);
+      const now = systemClock.now();
+      await db.transaction().execute(async (trx) => {
+        const network = { merchant_id: merchantId, campaign_id: objectKey, ad_network_id: 'meta' };
+        const desired = { state, name, dailyBudgetMinor: 5_000, currency: 'EUR' };
+        const json = JSON.stringify(desired);
+        const wanted = { desired_state: state, desired: json, desired_event_id: eventId, status: 'pending' as const };
+        await trx
+          .insertInto('campaign_network_states')
+          .values({ ...network, ...wanted, desired_at: new Date(now) })
+          .onConflict((c) => c.columns(['merchant_id', 'campaign_id', 'ad_network_id']).doUpdateSet(wanted))
+          .execute();
+        const declared = { merchantId, destination, objectKey, desired, eventId, eventType, handler: 'sync', mseq };
+        const context = { day: dayOf(now), correlationId: 'cor', traceparent: 'tp', deadlineMs: DEADLINE_MS };
+        await declareIntents(trx, [{ ...declared, ...context }], now);
+      });
+      return eventId;
+    },
+    reaches: (state, actors) =>
+      waitFor(`the intent to be ${state}`, async () => {
+        const due = await db
+          .selectFrom('effect_lanes')
+          .select(['merchant_id as merchantId', 'destination'])
+          .where('due_at', '<=', new Date())
+          .execute();
+        if (due.length > 0) await actors.wake(due);
+        const intent = await intentOf(world);
+        return intent?.state === state ? intent : undefined;
+      }),
+    async fault(kind, times, on = 'writes') {
+      const response = await fetch(`${world.networksUrl}/_control/faults`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify([{ network: 'meta', account, kind, times, on }]),
+      });
+      assert.is(response.status, 201);
+    },
+    async calls() {
+      // The log is of all accounts.
+      const log: any = await (await fetch(`${world.networksUrl}/_log`)).json();
+      return log.calls.filter((call: { account: string }) => call.account === account);
+    },
+    async campaigns() {
+      const answer: any = await (
+        await fetch(`${world.networksUrl}/meta/v1/accounts/${encodeURIComponent(account)}/campaigns`, {
+          headers: { authorization: 'Bearer test' },
+        })
+      ).json();
+      return answer.campaigns;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(started.map((actors) => actors.stop()));
+      redis.disconnect();
+      dynamodb.destroy();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const outbox = ({ world }: Setup) => world.postgres.db.selectFrom('outbox').selectAll().orderBy('seq').execute();
+
+test('what is desired becomes so, is recorded, and is told once', async () => {
+  await using s = await setup();
+  const actors = s.actors();
+  await s.desire('active');
+  const created = await s.reaches('done', actors);
+  await s.desire('paused');
+  const changed = await s.reaches('done', actors);
+  assert.is(changed.external_id, created.external_id);
+  assert.equal(
+    (await s.calls()).map(({ op, body }) => [op, body.status]),
+    [
+      ['create', 'ACTIVE'],
+      ['update', 'PAUSED'],
+    ],
+  );
+  const state = await s.world.postgres.db.selectFrom('campaign_network_states').selectAll().executeTakeFirstOrThrow();
+  assert.equal([state.status, state.actual_state, state.external_id], ['live', 'paused', created.external_id]);
+  const told = await outbox(s);
+  assert.equal(
+    told.map((r) => [r.seq, r.event_type, r.destination]),
+    [
+      [1, 'AdPerformanceDataIngestedEvent', 'topic:PerformanceDataTopic'],
+      [2, 'AdPerformanceDataIngestedEvent', 'topic:PerformanceDataTopic'],
+    ],
+  );
+  assert.is.not(told[0]?.event_id, told[1]?.event_id);
+  const lane = await s.world.postgres.db.selectFrom('effect_lanes').selectAll().executeTakeFirstOrThrow();
+  assert.equal([lane.due_at, lane.owner], [null, null]);
+});
+
+test('newer desired replaces what was not sent yet', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  await s.desire('paused');
+  await s.desire('active', { name: 'Last' });
+  await s.reaches('done', s.actors());
+  assert.equal(
+    (await s.calls()).map(({ op, body }) => [op, body.status, body.name]),
+    [['create', 'ACTIVE', 'Last']],
+  );
+});
+
+test('a call that took effect without an answer is looked up and adopted, not repeated', async () => {
+  await using s = await setup();
+  await s.fault('commit_then_drop', 1);
+  const actors = s.actors();
+  await s.desire('active');
+  const unknown = await s.reaches('unknown', actors);
+  assert.is(unknown.sent_version, 1);
+  // Nobody touches it before the call is over for certain: lease and deadline after it began.
+  assert.is((unknown.not_before?.getTime() ?? 0) - (unknown.sent_at?.getTime() ?? 0), 2_200);
+  const done = await s.reaches('done', actors);
+  assert.is(done.sent_version, null);
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create'],
+  );
+  assert.equal(
+    (await s.campaigns()).map(({ id }) => id),
+    [done.external_id],
+  );
+});
+
+test('a newer version is not sent while an older one’s outcome is unknown, and becomes an update of what is found', async () => {
+  await using s = await setup();
+  await s.fault('commit_then_drop', 1);
+  const actors = s.actors();
+  await s.desire('active');
+  await s.reaches('unknown', actors);
+  await s.desire('paused');
+  const waiting = await s.reaches('unknown', actors);
+  assert.equal([waiting.version, waiting.sent_version], [2, 1]);
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create'],
+  );
+  await s.reaches('done', actors);
+  assert.equal(
+    (await s.calls()).map(({ op, body }) => [op, body.status]),
+    [
+      ['create', 'ACTIVE'],
+      ['update', 'PAUSED'],
+    ],
+  );
+});
+
+test('a call that got no answer and did not take effect is made again', async () => {
+  await using s = await setup();
+  await s.fault('error500', 1);
+  const actors = s.actors();
+  await s.desire('active');
+  await s.reaches('unknown', actors);
+  const done = await s.reaches('done', actors);
+  assert.is(done.attempt, 2);
+  assert.is((await s.campaigns()).length, 1);
+});
+
+test('one object’s quarantine does not hold its neighbours', async () => {
+  await using s = await setup();
+  await s.fault('hang', 1);
+  const actors = s.actors();
+  await s.desire('active', { objectKey: 'c1' });
+  await s.reaches('unknown', actors);
+  await s.desire('active', { objectKey: 'c2' });
+  await waitFor('the neighbour', async () => {
+    await actors.wake([{ merchantId: s.merchantId, destination }]);
+    const rows = await s.world.postgres.db.selectFrom('intents').select('state').orderBy('object_key').execute();
+    assert.is(rows[0]?.state, 'unknown');
+    return rows[1]?.state === 'done';
+  });
+  await s.reaches('done', actors);
+  assert.is((await s.campaigns()).length, 2);
+});
+
+test('a refusal ends at once, with one dead letter that carries the event as received', async () => {
+  await using s = await setup();
+  await s.fault('error400', 1);
+  const actors = s.actors();
+  const eventId = await s.desire('active');
+  const dead = await s.reaches('dead', actors);
+  assert.is(dead.attempt, 1);
+  const letters = await outbox(s);
+  assert.is(letters.length, 1);
+  const [letter] = letters;
+  assert.equal(
+    [letter?.stream, letter?.destination, letter?.event_id],
+    ['dead-letters', 'queue:CampaignEventsDLQ', eventId],
+  );
+  assert.is(JSON.parse(letter?.body.toString() ?? '').eventId, eventId);
+  const attributes: any = letter?.attributes;
+  assert.equal(
+    [attributes.handler, attributes.errorCode, attributes.attempts, attributes.sourceQueue],
+    ['sync@ad-network:meta', 'effect.rejected', '1', 'TestQueue'],
+  );
+  const state = await s.world.postgres.db.selectFrom('campaign_network_states').selectAll().executeTakeFirstOrThrow();
+  assert.equal([state.status, state.error_code], ['failed', 'effect.rejected']);
+});
+
+test('a destination that stays away uses up three retries, then there is one dead letter; a later intent starts afresh', async () => {
+  await using s = await setup();
+  await s.fault('error429', 4);
+  const actors = s.actors();
+  await s.desire('active');
+  const dead = await s.reaches('dead', actors);
+  assert.is(dead.attempt, 4);
+  assert.equal(
+    (await outbox(s)).map((r) => r.stream),
+    ['dead-letters'],
+  );
+  assert.equal(await s.calls(), []);
+  await s.desire('active');
+  const done = await s.reaches('done', actors);
+  assert.equal([done.attempt, done.last_error], [1, null]);
+});
+
+test('a look-up that keeps failing ends in a dead letter, and what is unknown stays so for the next intent', async () => {
+  await using s = await setup();
+  await s.fault('commit_then_drop', 1);
+  const actors = s.actors();
+  await s.desire('active');
+  await s.reaches('unknown', actors);
+  await s.fault('error500', 3, 'reads');
+  const dead = await s.reaches('dead', actors);
+  assert.is(dead.sent_version, 1);
+  await s.desire('paused');
+  await s.reaches('done', actors);
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create', 'update'],
+  );
+});
+
+test('actors that race for one effect make one call', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  // Different prefixes: neither sees the other's activations, so that only fence and claim are between them.
+  const racing = ['a', 'b', 'c'].map((name) => s.actors({ prefix: `${s.world.stack}-${name}` }));
+  await Promise.all(racing.map((actors) => actors.wake([{ merchantId: s.merchantId, destination }])));
+  const [first] = racing;
+  assert.ok(first);
+  await s.reaches('done', first);
+  await waitFor('all at rest', () => racing.every((actors) => actors.active === 0));
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create'],
+  );
+  assert.is((await outbox(s)).length, 1);
+});
+
+test('an effect whose activation was lost with Redis is done once its lane is due', async () => {
+  await using s = await setup();
+  const actors = s.actors();
+  await s.fault('hang', 1);
+  await s.desire('active');
+  await actors.wake([{ merchantId: s.merchantId, destination }]);
+  await waitFor('the call', async () => (await intentOf(s.world))?.state === 'sending');
+  const keys = await s.redis.keys(`${s.world.stack}:*`);
+  // This test's share of a FLUSHALL: other tests use the same Redis.
+  await s.redis.unlink(...keys);
+  const done = await s.reaches('done', actors);
+  assert.is(done.attempt, 2);
+  assert.is((await s.campaigns()).length, 1);
+});
+
+test('a call that was marked by a process that died is looked up when it must be over', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  const now = Date.now();
+  const mark = { sent_version: 1, sent_hash: 'x', sent_at: new Date(now), not_before: new Date(now + 800), attempt: 1 };
+  await s.world.postgres.db
+    .updateTable('intents')
+    .set({ state: 'sending', ...mark })
+    .execute();
+  const done = await s.reaches('done', s.actors());
+  assert.is(done.attempt, 2);
+  assert.ok(done.updated_at.getTime() >= now + 800);
+  assert.is((await s.campaigns()).length, 1);
+});
+
+test('what is desired during a call is sent after it', async () => {
+  await using s = await setup();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const slow: DestinationDriver = {
+    ...s.driver,
+    async send(call, signal) {
+      await answered;
+      return await s.driver.send(call, signal);
+    },
+  };
+  const actors = s.actors({ drivers: () => slow, leaseMs: 60_000 });
+  await s.desire('active');
+  await s.reaches('sending', actors);
+  await s.desire('paused');
+  answer();
+  const done = await s.reaches('done', actors);
+  assert.equal([done.version, done.sent_version], [2, null]);
+  assert.equal(
+    (await s.calls()).map(({ op, body }) => [op, body.status]),
+    [
+      ['create', 'ACTIVE'],
+      ['update', 'PAUSED'],
+    ],
+  );
+});
+
+test('stopping waits for the call in flight and leaves the rest for others', async () => {
+  await using s = await setup();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const slow: DestinationDriver = {
+    ...s.driver,
+    async send(call, signal) {
+      await answered;
+      return await s.driver.send(call, signal);
+    },
+  };
+  const first = s.actors({ drivers: () => slow, leaseMs: 60_000 });
+  await s.desire('active', { objectKey: 'c1' });
+  await s.desire('active', { objectKey: 'c2' });
+  await first.wake([{ merchantId: s.merchantId, destination }]);
+  const states = async () =>
+    (await s.world.postgres.db.selectFrom('intents').select('state').execute()).map((r) => r.state).toSorted();
+  await waitFor('a call', async () => (await states()).includes('sending'));
+  const stopped = first.stop();
+  answer();
+  await stopped;
+  assert.equal(await states(), ['done', 'pending']);
+  // Put back by the stop: no wake-up and no sweeper is needed.
+  s.actors();
+  await waitFor('the rest', async () => !(await states()).includes('pending'));
+  assert.is((await s.campaigns()).length, 2);
+});
+
+test('a database that forgot a call learns its result from the claim', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  const actors = s.actors();
+  const done = await s.reaches('done', actors);
+  await s.world.postgres.db.updateTable('intents').set({ state: 'pending', external_id: null }).execute();
+  await s.world.postgres.db.updateTable('effect_lanes').set({ due_at: new Date() }).execute();
+  const again = await s.reaches('done', actors);
+  assert.is(again.external_id, done.external_id);
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create'],
+  );
+});
+
+test('an outcome that cannot be recorded ends too, without holding its neighbours', async () => {
+  await using s = await setup();
+  const broken: DestinationDriver = {
+    ...s.driver,
+    async recordSuccess(trx, call, ...rest) {
+      if (call.objectKey === 'c1') throw new Error('no place for it');
+      await s.driver.recordSuccess(trx, call, ...rest);
+    },
+  };
+  const actors = s.actors({ drivers: () => broken });
+  await s.desire('active', { objectKey: 'c1' });
+  await s.desire('active', { objectKey: 'c2' });
+  const dead = await s.reaches('dead', actors);
+  assert.is(dead.object_key, 'c1');
+  assert.equal((await outbox(s)).map((r) => r.stream).toSorted(), ['dead-letters', 'events']);
+  assert.equal(
+    (await s.calls()).map(({ op }) => op),
+    ['create', 'create'],
+  );
+});
+
+test('while DynamoDB is away nothing is sent and no attempt is used', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  const cut = s.actors({ claimsTable: 'no-such-table' });
+  await cut.wake([{ merchantId: s.merchantId, destination }]);
+  await waitFor('a delayed activation', async () => (await cut.queues[0]?.getDelayedCount()) === 1);
+  const waiting = await intentOf(s.world);
+  assert.equal([waiting?.state, waiting?.attempt], ['pending', 0]);
+  assert.equal(await s.calls(), []);
+  await cut.stop();
+  await s.redis.unlink(...(await s.redis.keys(`${s.world.stack}:*`)));
+  await s.reaches('done', s.actors());
+});
+
+test.run();

@@ -1,0 +1,212 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DelayedError, type Job, Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Kysely } from 'kysely';
+import { createEffectClaims } from './effect-claims.ts';
+import type { EffectKey } from './effect-lane.ts';
+import { type EffectRunDependencies, workEffectLane } from './effect-run.ts';
+import { holdLease } from './lease.ts';
+import type { Database } from '../core/database/tables.ts';
+import type { DestinationDriver } from '../core/events/destination.ts';
+import type { Registry } from '../core/events/registry.ts';
+import type { Clock } from '../core/runtime/clock.ts';
+import { withDeadline } from '../core/runtime/deadline.ts';
+import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
+import { encodeMerchant, newId, newOwner, shardOf } from '../core/runtime/ids.ts';
+import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { effectQueueName } from '../core/runtime/queue-names.ts';
+import { type RetryPolicy, effectRetry } from '../core/runtime/retry.ts';
+
+/**
+ * The fleet's effect actors in this process. An activation says "look at this (merchant, destination)"; what there is to do
+ * is in Postgres. It ends in one of these ways.
+ *
+ * active ─► completed   nothing is due (`effect_lanes.due_at` says when something will be), or the lane is another one's
+ * active ─► completed, with a new activation behind it   quantum used, or shutdown
+ * active ─► delayed     Postgres or DynamoDB is away: no effect may begin
+ *
+ * An effect that waits holds no slot here: it is a due date in Postgres, and the sweeper wakes its lane.
+ */
+export interface EffectActors {
+  start(): void;
+  /** Finishes the calls in flight, each within its deadline, and puts the rest back. */
+  stop(): Promise<void>;
+  /** Rejects when Redis refuses; `effect_lanes.due_at` then makes up for it. */
+  wake(keys: readonly EffectKey[]): Promise<void>;
+  readonly queues: readonly Queue<EffectKey>[];
+  /** Lanes being worked. */
+  readonly active: number;
+}
+
+export interface EffectActorOptions {
+  db: Kysely<Database>;
+  redis: Redis;
+  prefix: string;
+  dynamodb: DynamoDBClient;
+  claimsTable: string;
+  /** Throws for a destination that this release does not know. */
+  drivers(destination: string): DestinationDriver;
+  registry: Registry;
+  /** What this process is called. */
+  worker: string;
+  leaseMs: number;
+  concurrency: number;
+  clock: Clock;
+  log: Log;
+  partitions?: number;
+  retry?: RetryPolicy;
+  /** How long a run goes on before it makes room for other lanes. */
+  quantumMs?: number;
+  /** In [0, 1). */
+  random?: () => number;
+  /** Called after a commit that wrote to the outbox. */
+  emitted?: () => void;
+}
+
+const INFRASTRUCTURE_BASE_MS = 500;
+const INFRASTRUCTURE_CAP_MS = 10_000;
+
+/**
+ * At most one activation of a lane waits or runs; one asked for meanwhile follows it. `~.` occurs in no encoding, so that
+ * two lanes never share an id. The job id is always new: an id that exists would lose the wake-up.
+ */
+const activationJob = (key: EffectKey) => ({
+  name: 'effect',
+  data: { merchantId: key.merchantId, destination: key.destination },
+  opts: {
+    jobId: `e-${newId()}`,
+    deduplication: {
+      id: `${encodeMerchant(key.merchantId)}~.${encodeMerchant(key.destination)}`,
+      keepLastIfActive: true,
+    },
+    removeOnComplete: true,
+    removeOnFail: true,
+  },
+});
+
+export function createEffectActors(options: EffectActorOptions): EffectActors {
+  const { leaseMs, log, clock, random = Math.random } = options;
+  const stopping = new AbortController();
+  const trouble = onceWhileFailing(log, 'effects');
+  const deps: EffectRunDependencies = {
+    db: options.db,
+    registry: options.registry,
+    clock,
+    claims: createEffectClaims({ dynamodb: options.dynamodb, tableName: options.claimsTable, clock, log }),
+    retry: options.retry ?? effectRetry,
+    random,
+    leaseMs,
+    quantumMs: options.quantumMs ?? 10_000,
+    log,
+    emitted: options.emitted ?? (() => undefined),
+  };
+  const queues = Array.from({ length: options.partitions ?? 1 }, (_, partition) => {
+    const queue = new Queue<EffectKey>(effectQueueName(partition), {
+      connection: options.redis,
+      prefix: options.prefix,
+      streams: { events: { maxLen: 1_000 } },
+    });
+    queue.on('error', () => undefined);
+    return queue;
+  });
+  let workers: Worker<EffectKey>[] = [];
+  let active = 0;
+
+  const wake: EffectActors['wake'] = async (keys) => {
+    const byPartition = Map.groupBy(keys, ({ merchantId }) => shardOf(merchantId, queues.length));
+    await Promise.all(
+      [...byPartition].map(([partition, lanes]) => queues[partition]?.addBulk(lanes.map(activationJob))),
+    );
+  };
+
+  const work = async (job: Job<EffectKey>, token: string): Promise<void> => {
+    const { merchantId, destination } = job.data;
+    const key = { merchantId, destination };
+    using lease = holdLease(job, token, leaseMs, log.child(key));
+    const end = await workEffectLane(deps, {
+      key,
+      tenure: { owner: newOwner(), worker: options.worker },
+      driver: options.drivers(destination),
+      stop: AbortSignal.any([lease.signal, stopping.signal]),
+      renew: () => renewed(job, token, leaseMs),
+    });
+    trouble.ok();
+    if (end === 'more') await wake([key]);
+  };
+
+  /** Throws nothing but DelayedError: any other throw would fail the activation. */
+  const process = async (job: Job<EffectKey>, token = ''): Promise<void> => {
+    active += 1;
+    try {
+      await work(job, token);
+    } catch (error) {
+      if (error instanceof LanewayError && error.code === 'fence.lost') {
+        log.info('this effect lane is another owner’s', { ...job.data, ...error.detail });
+        return;
+      }
+      sayWhy(job, error);
+      const ceiling = Math.min(INFRASTRUCTURE_CAP_MS, INFRASTRUCTURE_BASE_MS * 2 ** Math.min(job.attemptsStarted, 10));
+      try {
+        await job.moveToDelayed(clock.now() + Math.round(ceiling * (0.5 + random() / 2)), token);
+      } catch {
+        // Redis took the activation away. The lane's due_at brings it back.
+        return;
+      }
+      throw new DelayedError();
+    } finally {
+      active -= 1;
+    }
+  };
+
+  const sayWhy = (job: Job<EffectKey>, error: unknown) => {
+    const away = error instanceof LanewayError && error.code === 'service.unavailable';
+    if (away || isInfrastructureError(error)) return trouble.failing(error);
+    const unexpected = coerceError(error, 'internal.unexpected');
+    log.error('an effect lane could not be worked, will try again', {
+      ...job.data,
+      error: unexpected.message,
+      stack: unexpected.stack,
+    });
+  };
+
+  return {
+    queues,
+    wake,
+    get active() {
+      return active;
+    },
+    start() {
+      workers = queues.map((queue) => {
+        const worker = new Worker<EffectKey>(queue.name, process, {
+          connection: options.redis,
+          prefix: options.prefix,
+          concurrency: Math.max(1, Math.ceil(options.concurrency / queues.length)),
+          lockDuration: leaseMs,
+          skipLockRenewal: true,
+          // A tenth of the lease: at BullMQ's own ratio of one, a dead worker's lanes wait for up to two leases.
+          stalledInterval: Math.max(100, Math.floor(leaseMs / 10)),
+          // A second death must not fail the activation; deaths are counted as attempts, in Postgres.
+          maxStalledCount: 1_000_000,
+          removeOnComplete: { count: 0 },
+          removeOnFail: { count: 0 },
+        });
+        worker.on('error', (error) => trouble.failing(error));
+        return worker;
+      });
+    },
+    async stop() {
+      stopping.abort(new Error('shutdown'));
+      await Promise.all(workers.map((worker) => worker.close()));
+      await Promise.all(queues.map((queue) => queue.close()));
+    },
+  };
+}
+
+/** A quarter of the lease is what the answer may take: Redis commands wait for a lost connection without end. */
+async function renewed(job: Job, token: string, leaseMs: number): Promise<boolean> {
+  try {
+    return (await withDeadline('renewing a lease', leaseMs / 4, () => job.extendLock(token, leaseMs))) !== 0;
+  } catch {
+    return false;
+  }
+}

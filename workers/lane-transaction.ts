@@ -1,0 +1,85 @@
+import { type ControlledTransaction, Kysely, PostgresDialect, type PostgresPool } from 'kysely';
+import type pg from 'pg';
+import type { Database } from '../core/database/tables.ts';
+import { LanewayError } from '../core/runtime/errors.ts';
+
+export type LaneTransaction = ControlledTransaction<Database, string[]>;
+
+/** One Kysely per pooled connection, so that the connection can be destroyed under it. */
+const bound = new WeakMap<pg.PoolClient, Kysely<Database>>();
+
+function kyselyOn(client: pg.PoolClient): Kysely<Database> {
+  const known = bound.get(client);
+  if (known !== undefined) return known;
+  // The lane gives the connection back itself: to Kysely, releasing is nothing.
+  const lent = new Proxy(client, {
+    get: (target, key) => (key === 'release' ? () => undefined : Reflect.get(target, key)),
+  });
+  // A pool of this one connection. pg's own typing of `query` has more overloads than Kysely asks for, hence the cast.
+  const pool = { connect: () => Promise.resolve(lent), end: () => Promise.resolve() } as unknown as PostgresPool;
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  bound.set(client, db);
+  return db;
+}
+
+/**
+ * Runs `work` in one transaction that has until `deadlineMs`. When the deadline passes, or `stop` fires, the connection is
+ * destroyed, not given back: the server rolls back, and a handler that goes on regardless writes into nothing. Rejects with
+ * `handler.deadline`, with `stop`'s reason, or with what `work` threw.
+ */
+export async function inLaneTransaction<T>(
+  pool: pg.Pool,
+  deadlineMs: number,
+  stop: AbortSignal,
+  work: (trx: LaneTransaction, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  stop.throwIfAborted();
+  const client = await pool.connect();
+  const expiry = new AbortController();
+  const timer = setTimeout(
+    () =>
+      expiry.abort(new LanewayError('handler.deadline', `not finished within ${deadlineMs} ms`, { retry: 'backoff' })),
+    deadlineMs,
+  );
+  const signal = AbortSignal.any([stop, expiry.signal]);
+  let given = false;
+  const giveBack = (destroy: boolean) => {
+    if (given) return;
+    given = true;
+    client.release(destroy);
+  };
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  ended.catch(() => undefined);
+
+  const transact = async (): Promise<T> => {
+    const trx: LaneTransaction = await kyselyOn(client).startTransaction().execute();
+    try {
+      const result = await work(trx, signal);
+      await trx.commit().execute();
+      giveBack(false);
+      return result;
+    } catch (error) {
+      if (!given) {
+        await trx
+          .rollback()
+          .execute()
+          .then(
+            () => giveBack(false),
+            () => giveBack(true),
+          );
+      }
+      throw error;
+    }
+  };
+  try {
+    return await Promise.race([transact(), ended]);
+  } catch (error) {
+    // Ended from outside, or the begin itself failed: what the connection is in the middle of nobody knows.
+    giveBack(true);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
