@@ -1,0 +1,131 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { signed, startGateway } from '../testing/start-gateway.ts';
+
+const campaign = { name: 'Winter sale', adNetworkIds: ['meta'], dailyBudgetMinor: 5_000, currency: 'EUR' };
+const paths = (text: string): string[] => JSON.parse(text).errors.map((error: { path: string }) => error.path);
+
+test('a faulty body is refused with the path of every fault, and nothing is written', async () => {
+  await using gateway = await startGateway();
+  const as = await gateway.addMerchant('shop-1');
+  const faulty: [string, unknown, string[]][] = [
+    ['not JSON', '{"name":', ['']],
+    ['no body', '', ['']],
+    ['an array', [], ['']],
+    [
+      'a lot',
+      { name: '', adNetworkIds: ['meta', 'aol'], dailyBudgetMinor: 1.5 },
+      ['name', 'adNetworkIds.1', 'dailyBudgetMinor', 'currency'],
+    ],
+    ['an unknown field', { ...campaign, dailyBudget: 5 }, ['']],
+    ['no network', { ...campaign, adNetworkIds: [] }, ['adNetworkIds']],
+    ['a network twice', { ...campaign, adNetworkIds: ['meta', 'meta'] }, ['adNetworkIds.1']],
+    ['a budget beyond exact numbers', { ...campaign, dailyBudgetMinor: 1e300 }, ['dailyBudgetMinor']],
+    ['NUL in a name', { ...campaign, name: 'a\0b' }, ['name']],
+    [
+      'half a surrogate pair',
+      `{"name":"\\ud800","adNetworkIds":["meta"],"dailyBudgetMinor":1,"currency":"EUR"}`,
+      ['name'],
+    ],
+    ['a hostile product id', { ...campaign, productIds: ['p'.repeat(300)] }, ['productIds.0']],
+  ];
+  for (const [what, body, expected] of faulty) {
+    const answer = await gateway.call('/v1/campaigns', { as, method: 'POST', body });
+    assert.is(answer.status, 400, what);
+    assert.is(answer.headers.get('content-type'), 'application/problem+json');
+    assert.is(JSON.parse(answer.text).code, 'request.invalid');
+    assert.equal(paths(answer.text), expected, what);
+  }
+  assert.equal(await gateway.world.postgres.db.selectFrom('campaigns').selectAll().execute(), []);
+});
+
+test('faulty parameters, ids and keys are refused where they stand', async () => {
+  await using gateway = await startGateway();
+  const as = await gateway.addMerchant('shop-1');
+  const faulty: [string, string, Record<string, string>?][] = [
+    ['/v1/products?limit=0', 'query.limit'],
+    ['/v1/products?limit=201', 'query.limit'],
+    ['/v1/products?limit=ten', 'query.limit'],
+    [`/v1/products?after=${'x'.repeat(129)}`, 'query.after'],
+    ['/v1/products?includeDeleted=maybe', 'query.includeDeleted'],
+    ['/v1/campaigns?limit=1e9', 'query.limit'],
+    [`/v1/products/${'x'.repeat(129)}`, 'param.productId'],
+    ['/v1/campaigns/a%00b', 'param.campaignId'],
+    [`/v1/operations/${'x'.repeat(129)}`, 'param.operationId'],
+  ];
+  for (const [path, expected] of faulty) {
+    const answer = await gateway.call(path, { as });
+    assert.is(answer.status, 400, path);
+    assert.equal(paths(answer.text), [expected], path);
+  }
+  for (const key of ['', 'x'.repeat(256), 'käse']) {
+    const answer = await gateway.call('/v1/campaigns', { as, body: campaign, headers: { 'idempotency-key': key } });
+    assert.is(answer.status, 400, key);
+    assert.equal(paths(answer.text), ['header.idempotency-key']);
+  }
+});
+
+test('one bad change refuses the whole delivery, with the paths of all faults', async () => {
+  await using gateway = await startGateway();
+  const good = { changeId: 'c-1', productId: 'p-1', operationType: 'create', timestamp: '2026-11-23T10:15:00.000Z' };
+  const deep = JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`);
+  const faulty: [string, unknown, string[]][] = [
+    [
+      'several changes',
+      {
+        merchantId: 'shop-1',
+        changes: [
+          good,
+          { ...good, changeId: 'c-2', operationType: 'destroy' },
+          { ...good, changeId: 'c-3', timestamp: 'yesterday', changedAttributes: { priceMinor: -1 } },
+          { productId: 'p-1' },
+        ],
+      },
+      [
+        'changes.1.operationType',
+        'changes.2.timestamp',
+        'changes.2.changedAttributes.priceMinor',
+        'changes.3.operationType',
+        'changes.3.timestamp',
+        'changes.3.changeId',
+      ],
+    ],
+    ['a change id twice', { merchantId: 'shop-1', changes: [good, good] }, ['changes.1.changeId']],
+    ['no changes', { merchantId: 'shop-1', changes: [] }, ['changes']],
+    [
+      'too many',
+      { merchantId: 'shop-1', changes: Array.from({ length: 501 }, (_, n) => ({ ...good, changeId: `c-${n}` })) },
+      ['changes'],
+    ],
+    ['no merchant', { changes: [good] }, ['merchantId']],
+    ['a merchant id that breaks a line', { merchantId: 'a\nb', changes: [good] }, ['merchantId']],
+    [
+      'what a store cannot keep',
+      {
+        merchantId: 'shop-1',
+        changes: [
+          { ...good, changedAttributes: { title: 'a\0b', tags: ['ok', '\ud800'] } },
+          { ...good, changeId: 'c-2', changedAttributes: deep },
+        ],
+      },
+      [
+        'changes.0.changedAttributes.title',
+        'changes.0.changedAttributes.tags.1',
+        `changes.1.changedAttributes${'.a'.repeat(31)}`,
+      ],
+    ],
+    [
+      'one too large for a message',
+      { merchantId: 'shop-1', changes: [{ ...good, changedAttributes: { x: 'x'.repeat(1_046_000) } }] },
+      ['changes.0'],
+    ],
+  ];
+  for (const [what, body, expected] of faulty) {
+    const answer = await gateway.call('/webhooks/core-platform/products', signed(body, gateway.clock.now()));
+    assert.is(answer.status, 400, what);
+    assert.equal(paths(answer.text), expected, what);
+  }
+  assert.equal(await gateway.world.postgres.db.selectFrom('outbox').selectAll().execute(), []);
+});
+
+test.run();

@@ -1,0 +1,48 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import type { GatewayDependencies, GatewayEnv } from './context.ts';
+import { logAccess } from './middleware/access-log.ts';
+import { authenticate } from './middleware/authenticate.ts';
+import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
+import { identify } from './middleware/identify.ts';
+import { limitTime } from './middleware/limit-time.ts';
+import { addCampaignRoutes } from './routes/campaigns.ts';
+import { addCorePlatformRoutes } from './routes/core-platform.ts';
+import { addDocsRoutes } from './routes/docs.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addProductRoutes } from './routes/products.ts';
+import { LanewayError } from '../core/runtime/errors.ts';
+
+const MAX_BODY_BYTES = 1_048_576;
+
+const refuseLarge = (): never => {
+  throw new LanewayError('request.too_large', 'The body is larger than 1 MB.');
+};
+
+/** The gateway as a function from request to response. Starts nothing: `main.ts` gives it a port and a database. */
+export function createApp(dependencies: GatewayDependencies): OpenAPIHono<GatewayEnv> {
+  const { log, clock, state } = dependencies;
+  const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
+  app.onError(answerErrors(log));
+  app.notFound(answerNotFound);
+
+  app.use(identify);
+  app.use(logAccess(log, clock));
+  app.use(async (c, next) => {
+    await next();
+    // Otherwise a kept connection would bring the next request to a server that no longer listens.
+    if (state() === 'draining') c.header('connection', 'close');
+  });
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
+  app.use(limitTime(dependencies.requestDeadlineMs));
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLarge }));
+  app.use('/v1/*', authenticate(dependencies));
+
+  addHealthRoutes(app, dependencies);
+  addDocsRoutes(app);
+  addProductRoutes(app, dependencies);
+  addCampaignRoutes(app, dependencies);
+  addCorePlatformRoutes(app, dependencies);
+  return app;
+}

@@ -1,0 +1,59 @@
+import { serve } from '@hono/node-server';
+import { createApp } from './app.ts';
+import { connectPostgres } from '../core/clients/postgres.ts';
+import { registry } from '../core/events/registry.ts';
+import { systemClock } from '../core/runtime/clock.ts';
+import { loadConfig, required } from '../core/runtime/config.ts';
+import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
+import { createLog } from '../core/runtime/log.ts';
+
+const REQUEST_DEADLINE_MS = 10_000;
+
+const config = loadConfig();
+const name = config.processName ?? 'gateway';
+const log = createLog(name, config.logLevel);
+const lifecycle = createLifecycle(log, config.drainMs);
+
+const postgres = connectPostgres({
+  url: config.postgresUrl,
+  poolSize: config.postgresPool,
+  applicationName: name,
+  statementTimeoutMs: REQUEST_DEADLINE_MS,
+  idleInTransactionTimeoutMs: 5_000,
+  lockTimeoutMs: 3_000,
+});
+lifecycle.onStop('postgres', () => postgres.close());
+
+const app = createApp({
+  db: postgres.db,
+  registry,
+  clock: systemClock,
+  log,
+  corePlatformSecret: required(config, 'corePlatformSecret'),
+  requestDeadlineMs: REQUEST_DEADLINE_MS,
+  state: () => lifecycle.state,
+});
+
+const server = serve(
+  {
+    fetch: app.fetch,
+    hostname: config.host,
+    port: config.port,
+    // A client that sends its request a byte at a time must not keep a connection for minutes.
+    serverOptions: { headersTimeout: 10_000, requestTimeout: 20_000 },
+  },
+  ({ port }) => {
+    const url = `http://${config.host}:${port}`;
+    lifecycle.ready();
+    log.info('gateway is up', { url });
+    process.send?.({ type: 'ready', url });
+  },
+);
+server.on('error', (error: Error) => {
+  log.error('the gateway cannot listen', { error: error.message });
+  process.exitCode = 1;
+  void lifecycle.drain('cannot listen');
+});
+/** Takes no new connection, closes idle ones, and resolves when the last request has its answer. */
+lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())));
+drainOnSignals(lifecycle);

@@ -1,0 +1,45 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { campaignRoutes } from './routes/campaigns.ts';
+import { receiveProductChanges } from './routes/core-platform.ts';
+import { readHealth, readReadiness } from './routes/health.ts';
+import { productRoutes } from './routes/products.ts';
+
+const description = `Events of an e-commerce Ad Manager, an ordered lane for every merchant.
+
+Every answer carries \`x-request-id\`, \`x-correlation-id\` (yours, if you send a well-formed one) and \`traceparent\`.
+What is refused is answered with a problem document (RFC 9457) whose \`code\` is stable.
+
+Changes are carried out in the background: they answer 202 with an operation to follow. Send an \`Idempotency-Key\` with
+each \`POST\`; asking again with the same key and body within 24 hours gives the first answer again, marked
+\`Idempotency-Replayed: true\`, and changes nothing.`;
+
+/** The description of the API as the routes declare it. Connects to nothing and names no server. */
+export function openApiDocument() {
+  const app = new OpenAPIHono();
+  for (const route of [...campaignRoutes, ...productRoutes, receiveProductChanges, readHealth, readReadiness])
+    app.openAPIRegistry.registerPath(route);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description: "A merchant's API key, `lw_…`. It may be sent as `x-api-key` too.",
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'corePlatform', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-laneway-signature',
+    description:
+      '`v1=` and the HMAC-SHA256, in hex, of `<x-laneway-timestamp>.<body as sent>` under the shared secret; several ' +
+      'separated by commas while the secret is being replaced.',
+  });
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Laneway', version: '1.0.0', description, license: { name: 'MIT' } },
+    tags: [
+      { name: 'Campaigns', description: 'Campaigns and their state on the ad networks' },
+      { name: 'Products', description: "The merchant's product catalog" },
+      { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },
+      { name: 'Operation', description: 'For load balancers' },
+    ],
+    security: [{ apiKey: [] }],
+  });
+}

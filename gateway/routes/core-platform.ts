@@ -1,0 +1,194 @@
+import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import type { Transaction } from 'kysely';
+import type { GatewayDependencies, GatewayEnv } from '../context.ts';
+import { verifySignature } from '../middleware/verify-signature.ts';
+import { type Fault, InvalidRequest, problemResponses } from '../problem.ts';
+import { productCoreDataUpdatedEvent, productCoreDataUpdatedPayload } from '../../core/contexts/catalog/events.ts';
+import { appendOutbox, eventRow } from '../../core/database/outbox.ts';
+import type { Database } from '../../core/database/tables.ts';
+import { asMerchant } from '../../core/database/transaction.ts';
+import { type BuiltEvent, buildEvent } from '../../core/events/build.ts';
+import { MAX_MESSAGE_BYTES } from '../../core/events/dead-letter.ts';
+import { id, merchantId } from '../../core/events/envelope.ts';
+import { LanewayError } from '../../core/runtime/errors.ts';
+import { derivedEventId } from '../../core/runtime/ids.ts';
+
+/** Room that a message needs beside its body. */
+const ATTRIBUTE_BYTES = 8_192;
+/** Deeper than any product is described; far shallower than what overflows a recursive serialiser. */
+const MAX_DEPTH = 32;
+
+const productChange = productCoreDataUpdatedPayload
+  .omit({ merchantId: true })
+  .extend({ changeId: id(128) })
+  .superRefine((change, context) => {
+    for (const fault of storageFaults(change)) context.addIssue({ code: 'custom', ...fault });
+  });
+
+const delivery = z
+  .object({ merchantId, changes: z.array(productChange).min(1).max(500) })
+  .superRefine(({ changes }, context) => {
+    const seen = new Set<string>();
+    for (const [index, { changeId }] of changes.entries()) {
+      if (seen.has(changeId))
+        context.addIssue({ code: 'custom', path: ['changes', index, 'changeId'], message: 'appears twice' });
+      seen.add(changeId);
+    }
+  })
+  .openapi('ProductChanges', {
+    example: {
+      merchantId: 'shop-1',
+      changes: [
+        {
+          changeId: 'chg-88123',
+          productId: 'sku-1001',
+          operationType: 'update',
+          timestamp: '2026-11-23T10:15:00.000Z',
+          changedAttributes: { title: 'Trail shoe', priceMinor: 8_999, currency: 'EUR', availability: 'in_stock' },
+        },
+      ],
+    },
+  });
+
+type Delivery = z.infer<typeof delivery>;
+
+export const receiveProductChanges = createRoute({
+  method: 'post',
+  path: '/webhooks/core-platform/products',
+  operationId: 'receiveProductChanges',
+  tags: ['Core platform'],
+  summary: 'Receive product changes of a merchant',
+  description:
+    'Each change becomes a ProductCoreDataUpdatedEvent, in the order given, all or none. A change is known by its ' +
+    '`changeId`: delivering it again, unaltered, has no further effect.',
+  security: [{ corePlatform: [] }],
+  request: {
+    headers: z.object({
+      'x-laneway-timestamp': z
+        .string()
+        .openapi({ description: 'Unix seconds, at most 300 away from our clock.', example: '1795429200' }),
+    }),
+    body: { required: true, content: { 'application/json': { schema: delivery } } },
+  },
+  responses: {
+    202: {
+      description: 'Taken; the events are on their way.',
+      content: {
+        'application/json': {
+          schema: z.object({ accepted: z.int(), events: z.array(z.string()) }).openapi('ProductChangesAccepted', {
+            example: { accepted: 1, events: ['4f2dd0c5-2f0a-8b9e-9d3c-0c6f6f1f7a11'] },
+          }),
+        },
+      },
+    },
+    ...problemResponses(
+      'request.invalid',
+      'access.signature_invalid',
+      'request.too_large',
+      'request.media_type',
+      'service.unavailable',
+    ),
+  },
+});
+
+export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
+  const { db, registry, clock } = dependencies;
+  const route = { ...receiveProductChanges, middleware: [verifySignature(dependencies)] };
+  app.openapi(route, async (c) => {
+    const body = c.req.valid('json');
+    const events = body.changes.map((change) => toEvent(registry, body.merchantId, change));
+    refuseOversized(events);
+    await asMerchant(db, body.merchantId, async (trx) => {
+      const finished = await finishedEvents(trx, body.merchantId, events);
+      const rows = events.filter(({ eventId }) => !finished.has(eventId)).map(eventRow);
+      await appendOutbox(trx, rows, clock.now());
+      if (c.get('deadline').aborted) throw new LanewayError('handler.deadline', 'nobody waits for the answer any more');
+    });
+    return c.json({ accepted: events.length, events: events.map(({ eventId }) => eventId) }, 202);
+  });
+}
+
+/**
+ * The same change gives the same bytes whenever it is delivered, ids and times included: the engine drops a repeated event
+ * only if nothing in it differs, and calls it a conflict otherwise. So the time of emission is the change's own, and the
+ * trace starts at the event instead of at the request.
+ */
+function toEvent(
+  registry: GatewayDependencies['registry'],
+  merchantId: string,
+  { changeId, ...payload }: Delivery['changes'][number],
+): BuiltEvent {
+  const eventId = derivedEventId(JSON.stringify([merchantId, changeId]), 'receiveProductChanges', 0);
+  const digits = eventId.replaceAll('-', '');
+  return buildEvent(registry, {
+    eventId,
+    eventType: productCoreDataUpdatedEvent.name,
+    merchantId,
+    correlationId: `core-platform:${changeId}`,
+    traceparent: `00-${digits}-${digits.slice(16)}-01`,
+    timestamp: payload.timestamp,
+    payload,
+  });
+}
+
+function refuseOversized(events: readonly BuiltEvent[]): void {
+  const faults = events.flatMap(({ body }, index): Fault[] =>
+    body.length + ATTRIBUTE_BYTES > MAX_MESSAGE_BYTES
+      ? [{ path: `changes.${index}`, message: 'is too large for one event' }]
+      : [],
+  );
+  if (faults.length > 0) throw new InvalidRequest('A change is too large for one event.', faults);
+}
+
+/**
+ * Events that were accepted before and need no second message. Those of which a handler gave up are sent again: the engine
+ * takes the repetition as a request to retry.
+ */
+async function finishedEvents(
+  trx: Transaction<Database>,
+  merchantId: string,
+  events: readonly BuiltEvent[],
+): Promise<ReadonlySet<string>> {
+  const eventIds = events.map(({ eventId }) => eventId);
+  const rows = await trx
+    .selectFrom('accepted')
+    .select('event_id')
+    .where('merchant_id', '=', merchantId)
+    .where('event_id', 'in', eventIds)
+    .where((where) =>
+      where.not(
+        where.exists(
+          where
+            .selectFrom('settlements')
+            .whereRef('settlements.merchant_id', '=', 'accepted.merchant_id')
+            .whereRef('settlements.day', '=', 'accepted.day')
+            .whereRef('settlements.mseq', '=', 'accepted.mseq')
+            .where('settlements.outcome', '=', 'dead')
+            .select('settlements.mseq'),
+        ),
+      ),
+    )
+    .execute();
+  return new Set(rows.map((row) => row.event_id));
+}
+
+/** What JSON can say and the stores cannot keep, found here instead of in a handler, where it would be poison. */
+function* storageFaults(
+  value: unknown,
+  path: readonly PropertyKey[] = [],
+): Generator<{ path: PropertyKey[]; message: string }> {
+  if (typeof value === 'string' && (!value.isWellFormed() || value.includes('\0')))
+    yield { path: [...path], message: 'must be well-formed text without NUL' };
+  if (typeof value === 'number' && !Number.isFinite(value))
+    yield { path: [...path], message: 'must be a finite number' };
+  if (typeof value !== 'object' || value === null) return;
+  if (path.length >= MAX_DEPTH) {
+    yield { path: [...path], message: `is nested deeper than ${MAX_DEPTH} levels` };
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    if (!key.isWellFormed() || key.includes('\0'))
+      yield { path: [...path], message: 'has a key that is not well-formed text without NUL' };
+    yield* storageFaults(inner, [...path, Array.isArray(value) ? Number(key) : key]);
+  }
+}
