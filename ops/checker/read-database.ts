@@ -1,0 +1,113 @@
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import type { Database } from '../../core/database/tables.ts';
+import type { Evidence } from './evidence.ts';
+
+type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls'>;
+
+/** Reads everything the checker needs as one consistent picture. Any role that may read all rows will do. */
+export const readDatabase = (db: Kysely<Database>): Promise<DatabaseEvidence> =>
+  db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(readWithin);
+
+export async function readWithin(trx: Kysely<Database>): Promise<DatabaseEvidence> {
+  return {
+    accepted: await trx
+      .selectFrom('accepted')
+      .select(['merchant_id as merchantId', 'event_id as eventId', 'mseq'])
+      .execute(),
+    settlements: (await trx.selectFrom('settlements').selectAll().orderBy('settled_seq').execute()).map((row) => ({
+      merchantId: row.merchant_id,
+      eventId: row.event_id,
+      mseq: row.mseq,
+      handler: row.handler,
+      outcome: row.outcome,
+      reason: row.reason,
+      settledSeq: row.settled_seq,
+      settledAtMs: row.settled_at.getTime(),
+    })),
+    ...(await readOutbox(trx)),
+    openDeliveries: await trx
+      .selectFrom('deliveries')
+      .select(['merchant_id as merchantId', 'event_id as eventId', 'handler', 'state'])
+      .execute(),
+    intents: await trx
+      .selectFrom('intents')
+      .select(['merchant_id as merchantId', 'destination', 'object_key as objectKey', 'state', 'event_id as eventId'])
+      .execute(),
+    ...(await readContexts(trx)),
+  };
+}
+
+async function readOutbox(trx: Kysely<Database>): Promise<Pick<Evidence, 'emitted' | 'unsent'>> {
+  const rows = await trx
+    .selectFrom('outbox')
+    .select(['merchant_id', 'event_id', 'event_type', 'destination', 'stream', 'state', 'created_at', 'body'])
+    .orderBy('merchant_id')
+    .orderBy('seq')
+    .execute();
+  const envelope = z.looseObject({ payload: z.unknown() });
+  return {
+    emitted: rows
+      .filter(({ stream }) => stream === 'events')
+      .map((row) => ({
+        merchantId: row.merchant_id,
+        eventId: row.event_id,
+        eventType: row.event_type,
+        destination: row.destination,
+        createdAtMs: row.created_at.getTime(),
+        payload: envelope.parse(JSON.parse(row.body.toString('utf8'))).payload,
+      })),
+    unsent: rows
+      .filter(({ state }) => state !== 'sent')
+      .map((row) => ({ merchantId: row.merchant_id, eventId: row.event_id, state: row.state })),
+  };
+}
+
+async function readContexts(
+  trx: Kysely<Database>,
+): Promise<Pick<Evidence, 'products' | 'dimensions' | 'performance' | 'networkStates'>> {
+  return {
+    products: (await trx.selectFrom('products').selectAll().execute()).map((row) => ({
+      merchantId: row.merchant_id,
+      productId: row.product_id,
+      title: row.title,
+      priceMinor: row.price_minor,
+      currency: row.currency,
+      availability: row.availability,
+      attributes: row.attributes,
+      sourceAtMs: row.source_at.getTime(),
+      deleted: row.deleted_at !== null,
+      revision: row.revision,
+    })),
+    dimensions: await trx
+      .selectFrom('product_dimensions')
+      .select(['merchant_id as merchantId', 'product_id as productId', 'active', 'changes'])
+      .execute(),
+    performance: (await trx.selectFrom('ad_performance').selectAll().execute()).map((row) => ({
+      merchantId: row.merchant_id,
+      reportDate: row.report_date,
+      adNetworkId: row.ad_network_id,
+      campaignId: row.campaign_id,
+      adSetId: row.ad_set_id,
+      adId: row.ad_id,
+      impressions: row.impressions,
+      clicks: row.clicks,
+      conversions: row.conversions,
+      spendMicros: row.spend_micros,
+      currency: row.currency,
+      sourceAtMs: row.source_at.getTime(),
+    })),
+    networkStates: await trx
+      .selectFrom('campaign_network_states')
+      .select([
+        'merchant_id as merchantId',
+        'campaign_id as campaignId',
+        'ad_network_id as adNetworkId',
+        'desired_state as desiredState',
+        'status',
+        'actual_state as actualState',
+        'external_id as externalId',
+      ])
+      .execute(),
+  };
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import type { NetworkCall } from './evidence.ts';
+
+const answer = z.object({
+  calls: z.array(
+    z.object({
+      network: z.string(),
+      account: z.string(),
+      op: z.enum(['create', 'update']),
+      id: z.string(),
+      body: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
+
+/** The fake networks' append-only log of the calls that took effect. */
+export async function readNetworkLog(url: string): Promise<NetworkCall[]> {
+  const response = await fetch(`${url}/_log`, {
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(30_000),
+  });
+  if (!response.ok) throw new Error(`the fake networks answer ${response.status}`);
+  return answer.parse(await response.json()).calls;
+}

@@ -1,0 +1,9 @@
+import { registry } from '../core/events/registry.ts';
+import { eventsDocument } from './events-document.ts';
+import { makeOpenApi } from './openapi.ts';
+
+/** Committed files that are made from code; `npm run check` compares each with what the code makes now. */
+export const generated: readonly { file: string; make: () => Promise<string> }[] = [
+  { file: 'docs/events.md', make: () => Promise.resolve(eventsDocument(registry)) },
+  { file: 'docs/openapi.json', make: makeOpenApi },
+];

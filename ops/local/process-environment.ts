@@ -1,0 +1,82 @@
+import type { Secrets } from './secrets.ts';
+
+/** The addresses of one running stack, as its processes are told them. */
+export interface StackAddresses {
+  readonly redisUrl: string;
+  readonly emulatorEndpoint: string;
+  readonly dynamodbEndpoint: string;
+  readonly networksUrl: string;
+  databaseUrl(role: 'laneway_worker' | 'laneway_gateway' | 'laneway_reader'): string;
+}
+
+export const region = 'eu-central-1';
+export const account = '000000000000';
+export const stackName = 'laneway';
+/** The emulators take any; real ones of the person who types `npm start` must not get near them. */
+export const accessKeyId = 'test';
+export const secretAccessKey = 'test';
+export const opsUser = 'ops';
+/** Long enough for work in flight, short enough that Ctrl-C does not feel stuck. */
+export const drainMs = 15_000;
+
+/** What the AWS SDK reads. */
+export const awsEnvironment = ({ emulatorEndpoint, dynamodbEndpoint }: StackAddresses): Record<string, string> => ({
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_ENDPOINT_URL_SQS: emulatorEndpoint,
+  AWS_ENDPOINT_URL_SNS: emulatorEndpoint,
+  AWS_ENDPOINT_URL_S3: emulatorEndpoint,
+  AWS_ENDPOINT_URL_DYNAMODB: dynamodbEndpoint,
+});
+
+/** Settings that somebody has in their shell must not reach into the stack: everything of AWS and of Laneway is set here. */
+export const inheritedEnvironment = (env: NodeJS.ProcessEnv = process.env): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]): [string, string][] =>
+      value === undefined || /^(AWS_|LANEWAY_(?!LOG_LEVEL$|TEST_FILE_MARK$)|NODE_CHANNEL)/.test(name)
+        ? []
+        : [[name, value]],
+    ),
+  );
+
+interface Shared {
+  readonly addresses: StackAddresses;
+  readonly secrets: Secrets;
+}
+
+const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<StackAddresses['databaseUrl']>[0]) => ({
+  ...inheritedEnvironment(),
+  ...awsEnvironment(addresses),
+  LANEWAY_STACK: stackName,
+  LANEWAY_AWS_ACCOUNT: account,
+  LANEWAY_PROCESS_NAME: name,
+  LANEWAY_POSTGRES_URL: addresses.databaseUrl(role),
+  LANEWAY_REDIS_URL: addresses.redisUrl,
+  LANEWAY_BODY_HMAC_KEY: secrets.bodyHmacKey,
+  LANEWAY_HOST: '127.0.0.1',
+  LANEWAY_DRAIN_MS: String(drainMs),
+});
+
+/** What PostgreSQL's 200 connections leave to the workers together. */
+const workerConnections = 140;
+
+export const workerEnvironment = (stack: Shared, name: string, workers: number): Record<string, string> => ({
+  ...shared(stack, name, 'laneway_worker'),
+  LANEWAY_POSTGRES_POOL: String(Math.max(2, Math.min(20, Math.floor(workerConnections / workers)))),
+  LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
+  LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
+});
+
+export const gatewayEnvironment = (stack: Shared, port: number): Record<string, string> => ({
+  ...shared(stack, 'gateway', 'laneway_gateway'),
+  LANEWAY_CORE_PLATFORM_SECRET: stack.secrets.corePlatformSecret,
+  LANEWAY_PORT: String(port),
+});
+
+export const consoleEnvironment = (stack: Shared, port: number): Record<string, string> => ({
+  ...shared(stack, 'console', 'laneway_reader'),
+  LANEWAY_OPS_USER: opsUser,
+  LANEWAY_OPS_PASSWORD: stack.secrets.opsPassword,
+  LANEWAY_PORT: String(port),
+});
