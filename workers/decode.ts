@@ -6,7 +6,7 @@ import { readableAs } from '../core/events/versions.ts';
 import type { ErrorCode } from '../core/runtime/errors.ts';
 import { toTraceparent } from '../core/runtime/tracing.ts';
 import { type ReceivedMessage, redriveMarkerOf } from './message.ts';
-import { findUnstorable, formatPath } from './unstorable.ts';
+import { findUnstorable, formatPath } from '../core/events/unstorable.ts';
 
 /** An event that may be accepted: its envelope and its payload were both read. */
 export interface DecodedEvent {

@@ -48,7 +48,7 @@ export async function readActivity(db: Kysely<Database>, nowMs: number): Promise
         and day >= ${dayOf(nowMs - PARTITIONS_DAYS * 86_400_000)}::date
       group by worker, outcome
     ), relaying as (
-      select worker, count(*) as shards from relay_leases where expires_at > ${new Date(nowMs)} group by worker
+      select worker, count(*) filter (where shard >= 0) as shards from relay_leases where expires_at > ${new Date(nowMs)} group by worker
     )
     select worker, outcome, coalesce(last_minute, 0) as "lastMinute",
       coalesce(last_ten_minutes, 0) as "lastTenMinutes", last_settled_at as "lastSettledAt",

@@ -10,19 +10,22 @@ import { asMerchant } from '../../core/database/transaction.ts';
 import { type BuiltEvent, buildEvent } from '../../core/events/build.ts';
 import { MAX_MESSAGE_BYTES } from '../../core/events/dead-letter.ts';
 import { id, merchantId } from '../../core/events/envelope.ts';
+import { findUnstorable } from '../../core/events/unstorable.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 import { derivedEventId } from '../../core/runtime/ids.ts';
 
 /** Room that a message needs beside its body. */
 const ATTRIBUTE_BYTES = 8_192;
-/** Deeper than any product is described; far shallower than what overflows a recursive serialiser. */
-const MAX_DEPTH = 32;
+/** Faults told of one change. */
+const MAX_FAULTS = 5;
 
 const productChange = productCoreDataUpdatedPayload
   .omit({ merchantId: true })
   .extend({ changeId: id(128) })
   .superRefine((change, context) => {
-    for (const fault of storageFaults(change)) context.addIssue({ code: 'custom', ...fault });
+    // Nested as it will be in the message, so that what passes here passes there.
+    for (const { path, message } of findUnstorable({ payload: change }, MAX_FAULTS))
+      context.addIssue({ code: 'custom', path: path.slice(1), message });
   });
 
 const delivery = z
@@ -170,25 +173,4 @@ async function finishedEvents(
     )
     .execute();
   return new Set(rows.map((row) => row.event_id));
-}
-
-/** What JSON can say and the stores cannot keep, found here instead of in a handler, where it would be poison. */
-function* storageFaults(
-  value: unknown,
-  path: readonly PropertyKey[] = [],
-): Generator<{ path: PropertyKey[]; message: string }> {
-  if (typeof value === 'string' && (!value.isWellFormed() || value.includes('\0')))
-    yield { path: [...path], message: 'must be well-formed text without NUL' };
-  if (typeof value === 'number' && !Number.isFinite(value))
-    yield { path: [...path], message: 'must be a finite number' };
-  if (typeof value !== 'object' || value === null) return;
-  if (path.length >= MAX_DEPTH) {
-    yield { path: [...path], message: `is nested deeper than ${MAX_DEPTH} levels` };
-    return;
-  }
-  for (const [key, inner] of Object.entries(value)) {
-    if (!key.isWellFormed() || key.includes('\0'))
-      yield { path: [...path], message: 'has a key that is not well-formed text without NUL' };
-    yield* storageFaults(inner, [...path, Array.isArray(value) ? Number(key) : key]);
-  }
 }
