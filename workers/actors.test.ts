@@ -68,7 +68,7 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
     db,
     redis,
     prefix: world.stack,
-    clock: { ...systemClock, now: () => Date.now() + 5_000 },
+    clock: { ...systemClock, now: () => Date.now() + 10_000 },
     log: silentLog,
     everyMs: 50,
     wakeMerchants: (merchants) => activations.wake(merchants),

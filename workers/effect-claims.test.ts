@@ -1,4 +1,4 @@
-import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,6 +6,7 @@ import { type EffectClaims, createEffectClaims } from './effect-claims.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { silentLog } from '../core/runtime/log.ts';
+import { createDynamoTable } from '../core/testing/dynamo-table.ts';
 
 interface Setup extends Disposable {
   claims: EffectClaims;
@@ -16,14 +17,7 @@ interface Setup extends Disposable {
 async function setup(): Promise<Setup> {
   const dynamodb: DynamoDBClient = connectDynamoDB();
   const tableName = `claims-${randomUUID()}`;
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: tableName,
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
+  await createDynamoTable(dynamodb, tableName);
   const time = { now: 1_000_000_000_000 };
   const clock = { now: () => time.now, sleep: () => Promise.resolve() };
   const claims = createEffectClaims({ dynamodb, tableName, clock, log: silentLog });

@@ -235,7 +235,7 @@ function collectEmissions(
   call: EffectCall,
   occurrence: string,
   now: number,
-): { context: EffectContext; rows(): OutboxRow[] } {
+): { context: EffectContext; rows: () => OutboxRow[] } {
   const emissions: Emission[] = [];
   const cause = `${call.destination}/${call.objectKey}/${occurrence}`;
   return {

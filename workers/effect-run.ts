@@ -1,26 +1,11 @@
-import type { Claim, EffectClaims } from './effect-claims.ts';
-import {
-  type EffectKey,
-  type EffectTenure,
-  type OpenIntent,
-  markSending,
-  postponeIntent,
-  takeDueIntent,
-} from './effect-lane.ts';
-import {
-  type Attempted,
-  type EffectFailure,
-  type OutcomeDependencies,
-  type Recorded,
-  recordFailure,
-  recordSuccess,
-} from './effect-outcome.ts';
+import type { Claim } from './effect-claims.ts';
+import { type EffectRun, type EffectRunDependencies, fail, succeed } from './effect-conclude.ts';
+import { type EffectKey, type OpenIntent, markSending, postponeIntent, takeDueIntent } from './effect-lane.ts';
+import type { Attempted, EffectFailure } from './effect-outcome.ts';
 import type { DestinationDriver, EffectCall, EffectResult } from '../core/events/destination.ts';
-import type { Clock } from '../core/runtime/clock.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { contentHash } from '../core/runtime/ids.ts';
-import type { Log } from '../core/runtime/log.ts';
 
 /**
  * One run of an actor over an effect lane: the intents that are due, one after the other.
@@ -35,26 +20,6 @@ import type { Log } from '../core/runtime/log.ts';
  * checked its time, but before it wrote to the socket, and that stays stopped for longer than lease and deadline together,
  * sends after its successor has looked and found nothing. Only comparing with the destination finds that twin.
  */
-export interface EffectRunDependencies extends OutcomeDependencies {
-  clock: Clock;
-  claims: EffectClaims;
-  leaseMs: number;
-  quantumMs: number;
-  log: Log;
-  /** Called when a transaction wrote to the outbox. */
-  emitted(): void;
-}
-
-export interface EffectRun {
-  key: EffectKey;
-  tenure: EffectTenure;
-  driver: DestinationDriver;
-  /** Fires when the activation is not ours any more, or the worker stops: nothing new is begun. */
-  stop: AbortSignal;
-  /** Renews the lease for a whole term; false when it is not ours any more. */
-  renew(): Promise<boolean>;
-}
-
 /** `rested`: nothing is due now. `more`: something may be, and another run should look. */
 export type EffectRunEnd = 'rested' | 'more';
 
@@ -221,108 +186,6 @@ async function callOut(
     if (error.code === 'effect.unavailable') return { kind: 'unavailable', error };
     // Whatever else happened, a deadline among it: it may have been carried out.
     return { kind: 'unknown', error };
-  }
-}
-
-async function succeed(
-  deps: EffectRunDependencies,
-  run: EffectRun,
-  attempted: Attempted,
-  result: EffectResult,
-): Promise<void> {
-  const { call, intent } = attempted;
-  const [observed] = await Promise.all([
-    observe(deps, run, call, result),
-    deps.claims.complete(call.idempotencyKey, run.tenure.owner, result),
-  ]);
-  try {
-    const recorded = await persist(deps, () =>
-      recordSuccess(deps, run.driver, attempted, result, observed, deps.clock.now()),
-    );
-    report(deps, attempted, recorded);
-  } catch (error) {
-    if (isInfrastructureError(error)) throw error;
-    // The context could not record it: that must end too, so it counts like a failed look-up.
-    const known: Attempted = { ...attempted, intent: { ...intent, externalId: result.externalId } };
-    await fail(deps, run, known, { kind: 'unresolved', error: coerceError(error) });
-  }
-}
-
-async function observe(
-  deps: EffectRunDependencies,
-  run: EffectRun,
-  call: EffectCall,
-  result: EffectResult,
-): Promise<Record<string, unknown> | undefined> {
-  const { driver } = run;
-  if (driver.observe === undefined) return undefined;
-  try {
-    return await withDeadline('observing', deps.leaseMs / 4, async (signal) => driver.observe?.(call, result, signal));
-  } catch (error) {
-    deps.log.debug('nothing observed after an effect', { ...run.key, error: String(error) });
-    return undefined;
-  }
-}
-
-async function fail(
-  deps: EffectRunDependencies,
-  run: EffectRun,
-  attempted: Attempted,
-  failure: EffectFailure,
-): Promise<void> {
-  const recorded = await persist(deps, () => recordFailure(deps, run.driver, attempted, failure, deps.clock.now()));
-  report(deps, attempted, recorded, failure.error);
-}
-
-const PERSIST_TRIES = 5;
-
-/** What was found out is worth a few tries: otherwise it has to be found out again after the quarantine. */
-async function persist<T>(deps: EffectRunDependencies, write: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await write();
-    } catch (error) {
-      const lost = error instanceof LanewayError && error.code === 'fence.lost';
-      if (lost || !isInfrastructureError(error) || tries === PERSIST_TRIES) throw error;
-      await deps.clock.sleep(50 * 2 ** tries);
-    }
-  }
-}
-
-function report(
-  deps: EffectRunDependencies,
-  { key, intent }: Attempted,
-  recorded: Recorded,
-  error?: LanewayError,
-): void {
-  const about = {
-    ...key,
-    objectKey: intent.objectKey,
-    version: intent.version,
-    eventId: intent.eventId,
-    correlationId: intent.correlationId,
-    ...(error === undefined ? {} : { code: error.code, error: error.message }),
-  };
-  switch (recorded) {
-    case 'done':
-      deps.emitted();
-      return;
-    case 'dead':
-      deps.log.error('effect given up', about);
-      deps.emitted();
-      return;
-    case 'retrying':
-      deps.log.warn('effect failed, will try again', about);
-      return;
-    case 'superseded':
-      deps.log.info('effect ended with something newer waiting', about);
-      deps.emitted();
-      return;
-    case 'overtaken':
-      deps.log.warn('outcome of an effect came too late: it was dealt with', about);
-      return;
-    default:
-      recorded satisfies never;
   }
 }
 

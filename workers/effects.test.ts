@@ -1,6 +1,6 @@
-import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { z } from 'zod';
 import { type EffectActorOptions, type EffectActors, createEffectActors } from './effects.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { connectRedis } from '../core/clients/redis.ts';
@@ -11,9 +11,21 @@ import { registry } from '../core/events/registry.ts';
 import { dayOf, systemClock } from '../core/runtime/clock.ts';
 import { encodeMerchant } from '../core/runtime/ids.ts';
 import { silentLog } from '../core/runtime/log.ts';
+import { createDynamoTable } from '../core/testing/dynamo-table.ts';
 import { seedInbox } from '../core/testing/engine.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { type World, createWorld } from '../core/testing/world.ts';
+
+const loggedCalls = z.object({
+  calls: z.array(
+    z.object({
+      account: z.string(),
+      op: z.string(),
+      body: z.object({ status: z.string().optional(), name: z.string().optional() }),
+    }),
+  ),
+});
+const listedCampaigns = z.object({ campaigns: z.array(z.object({ id: z.string() })) });
 
 const LEASE_MS = 1_500;
 const DEADLINE_MS = 700;
@@ -32,7 +44,7 @@ interface Setup extends AsyncDisposable {
   reaches(state: string, actors: EffectActors): Promise<NonNullable<Awaited<ReturnType<typeof intentOf>>>>;
   fault(kind: string, times: number, on?: string): Promise<void>;
   /** Calls of this merchant that took effect at the network. */
-  calls(): Promise<{ op: string; body: { status?: string; name?: string } }[]>;
+  calls(): Promise<{ op: string; body: { status?: string | undefined; name?: string | undefined } }[]>;
   campaigns(): Promise<{ id: string }[]>;
 }
 
@@ -46,14 +58,7 @@ async function setup(): Promise<Setup> {
   const redis = connectRedis(world.redisUrl, world.stack);
   const dynamodb = connectDynamoDB();
   const claimsTable = `${world.stack}-claims`;
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: claimsTable,
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
+  await createDynamoTable(dynamodb, claimsTable);
   const driver = createAdNetworkDriver({ baseUrl: world.networksUrl, token: 'test', clock: systemClock });
   const started: EffectActors[] = [];
   const { db } = world.postgres;
@@ -124,16 +129,14 @@ async function setup(): Promise<Setup> {
     },
     async calls() {
       // The log is of all accounts.
-      const log: any = await (await fetch(`${world.networksUrl}/_log`)).json();
-      return log.calls.filter((call: { account: string }) => call.account === account);
+      const log = loggedCalls.parse(await (await fetch(`${world.networksUrl}/_log`)).json());
+      return log.calls.filter((call) => call.account === account);
     },
     async campaigns() {
-      const answer: any = await (
-        await fetch(`${world.networksUrl}/meta/v1/accounts/${encodeURIComponent(account)}/campaigns`, {
-          headers: { authorization: 'Bearer test' },
-        })
-      ).json();
-      return answer.campaigns;
+      const answer = await fetch(`${world.networksUrl}/meta/v1/accounts/${encodeURIComponent(account)}/campaigns`, {
+        headers: { authorization: 'Bearer test' },
+      });
+      return listedCampaigns.parse(await answer.json()).campaigns;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(started.map((actors) => actors.stop()));
@@ -275,9 +278,8 @@ test('a refusal ends at once, with one dead letter that carries the event as rec
     ['dead-letters', 'queue:CampaignEventsDLQ', eventId],
   );
   assert.is(JSON.parse(letter?.body.toString() ?? '').eventId, eventId);
-  const attributes: any = letter?.attributes;
   assert.equal(
-    [attributes.handler, attributes.errorCode, attributes.attempts, attributes.sourceQueue],
+    ['handler', 'errorCode', 'attempts', 'sourceQueue'].map((name) => letter?.attributes[name]),
     ['sync@ad-network:meta', 'effect.rejected', '1', 'TestQueue'],
   );
   const state = await s.world.postgres.db.selectFrom('campaign_network_states').selectAll().executeTakeFirstOrThrow();

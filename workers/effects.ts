@@ -4,7 +4,8 @@ import type { Redis } from 'ioredis';
 import type { Kysely } from 'kysely';
 import { createEffectClaims } from './effect-claims.ts';
 import type { EffectKey } from './effect-lane.ts';
-import { type EffectRunDependencies, workEffectLane } from './effect-run.ts';
+import type { EffectRunDependencies } from './effect-conclude.ts';
+import { workEffectLane } from './effect-run.ts';
 import { holdLease } from './lease.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
@@ -115,7 +116,7 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
   const wake: EffectActors['wake'] = async (keys) => {
     const byPartition = Map.groupBy(keys, ({ merchantId }) => shardOf(merchantId, queues.length));
     await Promise.all(
-      [...byPartition].map(([partition, lanes]) => queues[partition]?.addBulk(lanes.map(activationJob))),
+      [...byPartition].map(async ([partition, lanes]) => queues[partition]?.addBulk(lanes.map(activationJob))),
     );
   };
 

@@ -42,8 +42,8 @@ const BATCH = 1_000;
 const FULL_PASS_MS = 3_600_000;
 /** How long a mailbox counts as touched lately; longer than any outage of Redis goes unnoticed. */
 const RECENT_MS = 900_000;
-/** A merchant touched this recently was woken by its poller a moment ago. */
-const SETTLING_MS = 1_500;
+/** A merchant touched, or a lane worked, this recently needs no help: waking it would cost a spare run. */
+const SETTLING_MS = 5_000;
 const LOCK = 'laneway.sweep';
 
 export function createSweeper(options: SweepOptions): Sweeper {
@@ -105,6 +105,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
           and coalesce(l.cursor, 0) < m.next_mseq - 1
           and coalesce(l.state, 'active') = 'active'
           and (l.due_at is null or l.due_at <= now())
+          and coalesce(l.updated_at, 'epoch') <= ${new Date(untilMs)}
         order by m.touched_at, m.merchant_id limit ${BATCH}
       `.execute(db);
       if (rows.length > 0) await options.wakeMerchants(rows.map((row) => row.merchantId));
