@@ -4,8 +4,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import { dayOf } from '../../runtime/clock.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { encodeMerchant } from '../../runtime/ids.ts';
-import { type AdNetworkHttp, callAdNetwork } from './http.ts';
 import { performanceMetrics } from './events.ts';
+import { type AdNetworkHttp, callAdNetwork, notUnderstood } from './http.ts';
 import { recordLive, recordNetworkFailure } from './writes.ts';
 
 const desiredCampaign = z.looseObject({
@@ -15,7 +15,7 @@ const desiredCampaign = z.looseObject({
   currency: z.string(),
 });
 const remoteCampaign = z.looseObject({
-  id: z.string().min(1),
+  id: z.string().min(1).max(256),
   name: z.string(),
   status: z.enum(['ACTIVE', 'PAUSED', 'ENDED']),
   dailyBudgetMinor: z.number(),
@@ -29,7 +29,7 @@ const stateOf = { ACTIVE: 'active', PAUSED: 'paused', ENDED: 'ended' } as const;
 /** `ad-network:meta` → `meta` */
 const networkOf = (destination: string): string => destination.slice(destination.indexOf(':') + 1);
 
-/** What finds a campaign of ours on a network that knows no idempotency keys and allows equal names. */
+/** Finds a campaign of ours on a network that knows no idempotency keys and lets campaigns share a name. */
 export const campaignTag = (merchantId: string, campaignId: string): string => `${merchantId}/${campaignId}`;
 
 const resultOf = (campaign: z.infer<typeof remoteCampaign>): EffectResult => ({
@@ -49,38 +49,41 @@ export function createAdNetworkDriver(options: AdNetworkHttp & { clock: Clock })
 
   return {
     async send(call, signal) {
-      const desired = desiredCampaign.parse(call.desired);
+      const desired = desiredOf(call);
       const fields = {
         status: statusOf[desired.state],
         name: desired.name,
         dailyBudgetMinor: desired.dailyBudgetMinor,
       };
-      const answer =
-        call.externalId === undefined
-          ? await callAdNetwork(options, 'POST', campaigns(call), signal, {
-              ...fields,
-              currency: desired.currency,
-              tag: campaignTag(call.merchantId, call.objectKey),
-            })
-          : await callAdNetwork(
-              options,
-              'PATCH',
-              `${campaigns(call)}/${encodeURIComponent(call.externalId)}`,
-              signal,
-              fields,
-            );
-      return resultOf(parseAnswer(remoteCampaign, answer));
+      const { externalId, idempotencyKey } = call;
+      if (externalId === undefined) {
+        const tag = campaignTag(call.merchantId, call.objectKey);
+        const body = { ...fields, currency: desired.currency, tag };
+        const answer = await callAdNetwork(options, 'POST', campaigns(call), signal, { idempotencyKey, body });
+        return resultOf(parseAnswer(remoteCampaign, answer, 'POST'));
+      }
+      const path = `${campaigns(call)}/${encodeURIComponent(externalId)}`;
+      const answer = await callAdNetwork(options, 'PATCH', path, signal, { idempotencyKey, body: fields });
+      const held = parseAnswer(remoteCampaign, answer, 'PATCH');
+      if (held.currency !== desired.currency)
+        throw new LanewayError(
+          'effect.rejected',
+          `the ad network holds this campaign in ${held.currency} and cannot change it to ${desired.currency}`,
+        );
+      return resultOf(held);
     },
 
     async probe(call, signal) {
       const tag = encodeURIComponent(campaignTag(call.merchantId, call.objectKey));
       const answer = await callAdNetwork(options, 'GET', `${campaigns(call)}?tag=${tag}`, signal);
-      const [first] = parseAnswer(remoteCampaigns, answer).campaigns;
-      return first === undefined ? undefined : resultOf(first);
+      const found = parseAnswer(remoteCampaigns, answer, 'GET').campaigns;
+      // Of twins, which only a network without idempotency keys can hold, the one that is already ours goes on.
+      const ours = found.find(({ id }) => id === call.externalId) ?? found[0];
+      return ours === undefined ? undefined : resultOf(ours);
     },
 
     satisfies: (call, { actual }) => {
-      const desired = desiredCampaign.parse(call.desired);
+      const desired = desiredOf(call);
       return (['state', 'name', 'dailyBudgetMinor', 'currency'] as const).every((key) => actual[key] === desired[key]);
     },
 
@@ -116,12 +119,17 @@ export function createAdNetworkDriver(options: AdNetworkHttp & { clock: Clock })
   };
 }
 
-/** An answer that is not what the network documents leaves open what it did. */
-function parseAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
-  const parsed = schema.safeParse(answer);
+/** Nobody but a handler of ours writes intents, so one that cannot be read will not become readable. */
+function desiredOf(call: EffectCall): z.infer<typeof desiredCampaign> {
+  const parsed = desiredCampaign.safeParse(call.desired);
   if (parsed.success) return parsed.data;
-  throw new LanewayError('effect.outcome_unknown', 'the ad network answered something that it does not document', {
-    retry: 'backoff',
+  throw new LanewayError('effect.rejected', 'the intent does not say what the campaign should be', {
     cause: parsed.error,
   });
+}
+
+function parseAnswer<T>(schema: z.ZodType<T>, answer: unknown, method: string): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw notUnderstood(method, parsed.error);
 }

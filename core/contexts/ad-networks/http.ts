@@ -16,6 +16,9 @@ const NOT_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** Request not read in time, too early, too many, out of service: all say that nothing was done. */
+const NOT_CARRIED_OUT = new Set([408, 425, 429, 503]);
+
 /**
  * One call with its answer as JSON. Throws `effect.rejected` when the network refused for good, `effect.unavailable` when
  * the call was not carried out and may be repeated, and `effect.outcome_unknown` when nobody can say.
@@ -25,7 +28,7 @@ export async function callAdNetwork(
   method: 'GET' | 'POST' | 'PATCH',
   path: string,
   signal: AbortSignal,
-  body?: Record<string, unknown>,
+  change?: { idempotencyKey: string; body: Record<string, unknown> },
 ): Promise<unknown> {
   let response: Response;
   let text: string;
@@ -37,9 +40,12 @@ export async function callAdNetwork(
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        // Most networks know no such header. Those that do then refuse by themselves to do the same call twice.
+        ...(change === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'idempotency-key': change.idempotencyKey }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(change === undefined ? {} : { body: JSON.stringify(change.body) }),
     });
     text = await readBounded(response);
   } catch (error) {
@@ -49,17 +55,23 @@ export async function callAdNetwork(
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new LanewayError('effect.outcome_unknown', 'the ad network answered with something that is not JSON', {
-      retry: 'backoff',
-      cause: error,
-    });
+    throw notUnderstood(method, error);
   }
 }
+
+/** An answer that the network does not document leaves open what a write did; a read changed nothing. */
+export const notUnderstood = (method: string, cause: unknown): LanewayError =>
+  new LanewayError(
+    method === 'GET' ? 'effect.unavailable' : 'effect.outcome_unknown',
+    'the ad network answered something that it does not document',
+    { retry: 'backoff', cause },
+  );
 
 async function readBounded(response: Response): Promise<string> {
   let size = 0;
   const parts: Uint8Array[] = [];
-  for await (const part of response.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | null = response.body;
+  for await (const part of body ?? []) {
     size += part.byteLength;
     if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is over ${MAX_ANSWER_BYTES} bytes`);
     parts.push(part);
@@ -86,8 +98,8 @@ function notAnswered(error: unknown, method: string): LanewayError {
 
 function refusal(response: Response, text: string, method: string): LanewayError {
   const { status } = response;
-  const said = `ad network answered ${status}: ${text.slice(0, 300)}`;
-  if (status === 429 || status === 503) {
+  const said = `the ad network answered ${status}: ${text.slice(0, 300)}`;
+  if (NOT_CARRIED_OUT.has(status)) {
     const seconds = Number(response.headers.get('retry-after'));
     return new LanewayError('effect.unavailable', said, {
       retry: 'backoff',
@@ -98,6 +110,6 @@ function refusal(response: Response, text: string, method: string): LanewayError
     const code = method === 'GET' ? 'effect.unavailable' : 'effect.outcome_unknown';
     return new LanewayError(code, said, { retry: 'backoff' });
   }
-  const hint = status === 401 || status === 403 ? ' (check the token of this network)' : '';
+  const hint = status === 401 || status === 403 ? ' (check the token for this network)' : '';
   return new LanewayError('effect.rejected', said + hint);
 }

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { synchronizeCampaignStateWithAdNetworks } from './synchronize-campaign-state-with-ad-networks.ts';
+import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler, snapshot } from '../../testing/run-handler.ts';
 import { createWorld } from '../../testing/world.ts';
 
@@ -69,15 +70,56 @@ test('a command that is older than what is desired changes nothing, and an ended
   assert.is(await snapshot(db, ['campaign_network_states']), before);
 });
 
-test('handling a command twice leaves the state it left the first time', async () => {
+test('a network that is new to a campaign gets the parameters that were desired last', async () => {
   await using world = await createWorld();
   const { db } = world.postgres;
-  const event = command(1, 'active', 1, { campaignParametersForSync: parameters });
-  const first = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [event]);
-  const before = await snapshot(db, ['campaign_network_states']);
-  const second = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [event]);
-  assert.is(await snapshot(db, ['campaign_network_states']), before);
-  assert.equal(second.intents, first.intents);
+  const named = (name: string) => ({ campaignParametersForSync: { ...parameters, name } });
+  await runHandler(db, synchronizeCampaignStateWithAdNetworks, [
+    command(1, 'active', 1, { ...named('first'), adNetworkIds: ['google_ads'] }),
+    command(2, 'active', 2, { ...named('second'), adNetworkIds: ['meta'] }),
+  ]);
+  const run = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [
+    command(3, 'active', 3, { adNetworkIds: ['tiktok', 'google_ads'] }),
+  ]);
+  assert.equal(
+    run.intents.map(({ destination, desired }) => [destination, desired['name']]),
+    [
+      ['ad-network:google_ads', 'first'],
+      ['ad-network:tiktok', 'second'],
+    ],
+  );
+});
+
+test('a command goes to the networks where it is newest and leaves the others', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await runHandler(db, synchronizeCampaignStateWithAdNetworks, [
+    command(1, 'active', 1, { campaignParametersForSync: parameters }),
+    command(2, 'ended', 5, { adNetworkIds: ['meta'] }),
+  ]);
+  const run = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [command(3, 'paused', 3)]);
+  assert.equal(run.outcomes, [{ kind: 'done' }]);
+  assert.equal(
+    run.intents.map(({ destination }) => destination),
+    ['ad-network:google_ads'],
+  );
+});
+
+test('handling commands again leaves the state they left the first time', async () => {
+  await using world = await createWorld();
+  const commands = [
+    command(1, 'active', 1, { campaignParametersForSync: parameters }),
+    command(2, 'paused', 2),
+    command(3, 'active', 2, { campaignParametersForSync: { ...parameters, dailyBudgetMinor: 6_000 } }),
+  ];
+  const tables = ['campaign_network_states'] as const;
+  const { once, twice, second } = await runTwice(world, synchronizeCampaignStateWithAdNetworks, commands, [...tables]);
+  assert.is(twice, once);
+  // What is still the newest is asked for again, which does the network no harm.
+  assert.equal(
+    second.outcomes.map(({ kind }) => kind),
+    ['skip', 'done', 'done'],
+  );
 });
 
 test.run();

@@ -1,5 +1,6 @@
-import type { Transaction } from 'kysely';
+import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { LanewayEvent } from '../../events/envelope.ts';
 import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import type { CampaignParameters, CampaignStateChangeRequested } from '../campaigns/events.ts';
@@ -12,6 +13,21 @@ export interface DesiredCampaign extends Record<string, unknown> {
   currency: string;
 }
 
+/** What was asked of one network before. */
+interface Held {
+  network: string;
+  desiredState: string;
+  desiredAt: Date;
+  parameters: CampaignParameters;
+}
+
+interface Wish {
+  network: string;
+  parameters: CampaignParameters;
+}
+
+type Command = LanewayEvent<CampaignStateChangeRequested>;
+
 /**
  * Writes the desired state of a campaign on each network it names, and an intent for the effect actor to make it true: the
  * call itself is slow and cannot be rolled back, so it has no place in the lane. A command that is older than what is
@@ -19,38 +35,22 @@ export interface DesiredCampaign extends Record<string, unknown> {
  */
 export const synchronizeCampaignStateWithAdNetworks = defineHandler<CampaignStateChangeRequested>({
   async handle(event, context): Promise<Outcome> {
-    const { merchantId, payload } = event;
-    const desiredAt = new Date(payload.timestamp);
-    const held = await readNetworkStates(context.trx, merchantId, payload.campaignId);
+    const { payload } = event;
+    const held = await readHeld(context.trx, event);
     const networks = [...new Set(payload.adNetworkIds)].toSorted();
-    const parameters =
-      payload.campaignParametersForSync ??
-      held.find((row) => networks.some((network) => network === row.network))?.desired;
-    if (parameters === undefined)
-      throw new LanewayError(
-        'payload.invalid',
-        `payload.campaignParametersForSync: campaign ${payload.campaignId} is new, so its parameters are needed`,
-      );
     const refused: string[] = [];
+    const wishes: Wish[] = [];
     for (const network of networks) {
-      const current = held.find((row) => row.network === network);
-      if (current !== undefined && desiredAt < current.desiredAt) {
-        refused.push(`${network}: superseded by a command of ${current.desiredAt.toISOString()}`);
-        continue;
-      }
-      if (current?.desiredState === 'ended' && payload.requestedState !== 'ended') {
-        refused.push(`${network}: the campaign has ended`);
-        continue;
-      }
-      await writeDesired(context.trx, {
-        merchantId,
-        campaignId: payload.campaignId,
-        network,
-        state: payload.requestedState,
-        eventId: event.eventId,
-        parameters,
-        desiredAt,
-      });
+      const reason = whyRefused(
+        payload,
+        held.find((each) => each.network === network),
+      );
+      if (reason === undefined) wishes.push({ network, parameters: parametersFor(network, payload, held) });
+      else refused.push(`${network}: ${reason}`);
+    }
+    if (wishes.length === 0) return skip(refused.join('; '));
+    await writeDesired(context.trx, event, wishes);
+    for (const { network, parameters } of wishes) {
       const desired: DesiredCampaign = {
         state: payload.requestedState,
         name: parameters.name,
@@ -59,52 +59,69 @@ export const synchronizeCampaignStateWithAdNetworks = defineHandler<CampaignStat
       };
       context.intend(event, { destination: `ad-network:${network}`, objectKey: payload.campaignId, desired });
     }
-    return refused.length === networks.length ? skip(refused.join('; ')) : done;
+    return done;
   },
 });
 
-async function readNetworkStates(trx: Transaction<Database>, merchantId: string, campaignId: string) {
+function whyRefused(payload: CampaignStateChangeRequested, held: Held | undefined): string | undefined {
+  if (held === undefined) return undefined;
+  if (Date.parse(payload.timestamp) < held.desiredAt.getTime())
+    return `superseded by a command of ${held.desiredAt.toISOString()}`;
+  if (held.desiredState === 'ended' && payload.requestedState !== 'ended') return 'the campaign has ended';
+  return undefined;
+}
+
+/**
+ * What a command leaves out stays as it was desired of this network, or, on a network new to the campaign, as it was
+ * desired last of any. Throws `payload.invalid` when nothing is known.
+ */
+function parametersFor(
+  network: string,
+  { campaignId, campaignParametersForSync: given }: CampaignStateChangeRequested,
+  held: readonly Held[],
+): CampaignParameters {
+  const newestFirst = held.toSorted((a, b) => b.desiredAt.getTime() - a.desiredAt.getTime());
+  const known = held.find((each) => each.network === network) ?? newestFirst[0];
+  if (given !== undefined) return { ...known?.parameters, ...given };
+  if (known !== undefined) return known.parameters;
+  throw new LanewayError(
+    'payload.invalid',
+    `payload.campaignParametersForSync: campaign ${campaignId} is new, so its parameters are needed`,
+  );
+}
+
+async function readHeld(trx: Transaction<Database>, { merchantId, payload }: Command): Promise<Held[]> {
   return await trx
     .selectFrom('campaign_network_states')
-    .select(['ad_network_id as network', 'desired_state as desiredState', 'desired_at as desiredAt', 'desired'])
+    .select([
+      'ad_network_id as network',
+      'desired_state as desiredState',
+      'desired_at as desiredAt',
+      'desired as parameters',
+    ])
     .where('merchant_id', '=', merchantId)
-    .where('campaign_id', '=', campaignId)
+    .where('campaign_id', '=', payload.campaignId)
     .orderBy('ad_network_id')
     .execute();
 }
 
+/** All networks in one statement, in their order, which is the order of the locks. */
 async function writeDesired(
   trx: Transaction<Database>,
-  wish: {
-    merchantId: string;
-    campaignId: string;
-    network: string;
-    state: string;
-    eventId: string;
-    parameters: CampaignParameters;
-    desiredAt: Date;
-  },
+  { merchantId, eventId, payload }: Command,
+  wishes: readonly Wish[],
 ): Promise<void> {
-  const desired = {
-    desired_state: wish.state,
-    desired_event_id: wish.eventId,
-    desired: JSON.stringify(wish.parameters),
-    status: 'pending' as const,
-    desired_at: wish.desiredAt,
-    error_code: null,
-    error_message: null,
-  };
-  await trx
-    .insertInto('campaign_network_states')
-    .values({
-      merchant_id: wish.merchantId,
-      campaign_id: wish.campaignId,
-      ad_network_id: wish.network,
-      actual_state: null,
-      external_id: null,
-      synced_at: null,
-      ...desired,
-    })
-    .onConflict((conflict) => conflict.columns(['merchant_id', 'campaign_id', 'ad_network_id']).doUpdateSet(desired))
-    .execute();
+  await sql`
+    insert into campaign_network_states (merchant_id, campaign_id, ad_network_id, desired_state, desired_event_id,
+      desired, status, desired_at)
+    select ${merchantId}, ${payload.campaignId}, network, ${payload.requestedState}, ${eventId}, parameters, 'pending',
+      ${new Date(payload.timestamp)}::timestamptz
+    from unnest(${wishes.map((w) => w.network)}::text[], ${wishes.map((w) => JSON.stringify(w.parameters))}::jsonb[])
+      as wish (network, parameters)
+    order by network collate "C"
+    on conflict (merchant_id, campaign_id, ad_network_id) do update set
+      desired_state = excluded.desired_state, desired_event_id = excluded.desired_event_id,
+      desired = excluded.desired, status = 'pending', desired_at = excluded.desired_at,
+      error_code = null, error_message = null
+  `.execute(trx);
 }

@@ -17,7 +17,7 @@ export const processIngestedPerformanceData = defineHandler<AdPerformanceDataIng
       const known = latest.get(key);
       if (known === undefined || isLater(event, known)) latest.set(key, event);
     }
-    const reports = [...latest].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
+    const reports = [...latest.values()];
     const column = <T>(pick: (report: Report) => T): T[] => reports.map(pick);
     await sql`
       insert into ad_performance as held (merchant_id, report_date, ad_network_id, campaign_id, ad_set_id, ad_id,
@@ -31,7 +31,10 @@ export const processIngestedPerformanceData = defineHandler<AdPerformanceDataIng
         ${column((r) => r.payload.metricsPayload.conversions)}::float8[],
         ${column((r) => r.payload.metricsPayload.spendMicros)}::bigint[],
         ${column((r) => r.payload.metricsPayload.currency)}::text[],
-        ${column((r) => new Date(r.payload.timestamp))}::timestamptz[], ${column((r) => r.eventId)}::text[]) as t
+        ${column((r) => new Date(r.payload.timestamp))}::timestamptz[], ${column((r) => r.eventId)}::text[])
+        as t (merchant_id, report_date, ad_network_id, campaign_id, ad_set_id, ad_id)
+      order by merchant_id collate "C", report_date, ad_network_id collate "C", campaign_id collate "C",
+        ad_set_id collate "C", ad_id collate "C"
       on conflict (merchant_id, report_date, ad_network_id, campaign_id, ad_set_id, ad_id) do update set
         impressions = excluded.impressions, clicks = excluded.clicks, conversions = excluded.conversions,
         spend_micros = excluded.spend_micros, currency = excluded.currency, source_at = excluded.source_at,

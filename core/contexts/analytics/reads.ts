@@ -26,3 +26,15 @@ export async function readPerformanceTotals(
   `.execute(trx);
   return rows;
 }
+
+/** How many products of a merchant reports know, and how many of those are still offered. */
+export async function countProductDimensions(
+  trx: Transaction<Database>,
+  merchantId: string,
+): Promise<{ products: number; active: number }> {
+  const { rows } = await sql<{ products: number; active: number }>`
+    select count(*) as products, count(*) filter (where active) as active
+    from product_dimensions where merchant_id = ${merchantId}
+  `.execute(trx);
+  return rows[0] ?? { products: 0, active: 0 };
+}

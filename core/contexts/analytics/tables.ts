@@ -7,7 +7,9 @@ export interface AnalyticsTables {
     title: string | null;
     brand: string | null;
     active: boolean;
+    /** With `source_mseq`, the change that the row shows. */
     source_at: Date;
+    source_mseq: Generated<number>;
     /** Counts every event applied to the product, stale ones too: an event applied twice shows here. */
     changes: Generated<number>;
     updated_at: Date;

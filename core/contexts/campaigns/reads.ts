@@ -1,4 +1,4 @@
-import { type Transaction, sql } from 'kysely';
+import type { Transaction } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import { type NetworkState, readNetworkStates } from '../ad-networks/reads.ts';
 import type { CampaignState } from './tables.ts';
@@ -77,7 +77,7 @@ export interface Operation {
   requestedState: string;
   /**
    * succeeded: every network holds it. failed: a network gave it up, or the command itself died. superseded: a later
-   * request took its place before it was done. pending: none of these yet.
+   * request took its place, on one network at least, so that nothing more will come of it. pending: none of these yet.
    */
   status: 'pending' | 'succeeded' | 'failed' | 'superseded';
   createdAt: Date;
@@ -118,15 +118,31 @@ export async function getOperation(
     if (networks.some((state) => state.status === 'failed')) return 'failed';
     if (networks.length === adNetworkIds.length && networks.every((state) => state.status === 'live'))
       return 'succeeded';
-    if (version < currentVersion && networks.length < adNetworkIds.length) return 'superseded';
-    return (await commandDied(trx, merchantId, operationId)) ? 'failed' : 'pending';
+    const command = await readSettledOutcome(trx, merchantId, operationId);
+    if (command === 'dead') return 'failed';
+    if (command === 'skip') return 'superseded';
+    return version < currentVersion && networks.length < adNetworkIds.length ? 'superseded' : 'pending';
   }
 }
 
-async function commandDied(trx: Transaction<Database>, merchantId: string, eventId: string): Promise<boolean> {
-  const { rows } = await sql`
-    select from accepted a join settlements s on s.merchant_id = a.merchant_id and s.day = a.day and s.mseq = a.mseq
-    where a.merchant_id = ${merchantId} and a.event_id = ${eventId} and s.outcome = 'dead' limit 1
-  `.execute(trx);
-  return rows.length > 0;
+/** How the command's handler ended; undefined while it has not. */
+async function readSettledOutcome(
+  trx: Transaction<Database>,
+  merchantId: string,
+  eventId: string,
+): Promise<'done' | 'skip' | 'dead' | undefined> {
+  const row = await trx
+    .selectFrom('accepted')
+    .innerJoin('settlements', (join) =>
+      join
+        .onRef('settlements.merchant_id', '=', 'accepted.merchant_id')
+        .onRef('settlements.day', '=', 'accepted.day')
+        .onRef('settlements.mseq', '=', 'accepted.mseq'),
+    )
+    .select('settlements.outcome')
+    .where('accepted.merchant_id', '=', merchantId)
+    .where('accepted.event_id', '=', eventId)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.outcome;
 }

@@ -3,10 +3,12 @@ import type { requestedStates } from './events.ts';
 import type { CampaignState } from './tables.ts';
 
 /**
- * draft ─► active ⇄ paused ─► ended
- *   └──────────────────────────▲   (from active and draft too; ended is final)
+ * draft ─┬─► active ⇄ paused ─┬─► ended
+ *        └────────────────────┘
  *
- * `pending` is a campaign whose first command has not reached any network; it may be asked for any state.
+ * What the merchant asked for last, which the networks follow. A draft is known to no network and never comes back;
+ * `pending` is a campaign whose first state is not decided yet and may be asked for any; ended is final. Asking for the
+ * state that is already asked for is allowed and sends it to the networks again.
  */
 export type RequestedState = (typeof requestedStates)[number];
 

@@ -24,8 +24,8 @@ export interface NewCampaign {
   dailyBudgetMinor: number;
   currency: string;
   productIds: readonly string[];
-  /** A draft asks nothing of the networks; everything else is requested of them at once. */
-  state: 'draft' | RequestedState;
+  /** A draft asks nothing of the networks; everything else, usually active, is requested of them at once. */
+  state: 'draft' | Exclude<RequestedState, 'ended'>;
 }
 
 export interface CampaignChange {
@@ -51,7 +51,7 @@ export async function createCampaign(
       campaign_id: campaignId,
       name: campaign.name,
       state: campaign.state,
-      ad_network_ids: [...campaign.adNetworkIds],
+      ad_network_ids: [...new Set(campaign.adNetworkIds)],
       daily_budget_minor: campaign.dailyBudgetMinor,
       currency: campaign.currency,
       product_ids: [...campaign.productIds],
@@ -66,7 +66,8 @@ export async function createCampaign(
 
 /**
  * Asks for another state. Throws `campaigns.not_found`, or `campaigns.illegal_transition` with what is allowed. The row is
- * locked, so that two requests at once are numbered one after the other.
+ * locked, so that two requests at once are numbered one after the other, and their commands carry times in that order too:
+ * with the clocks of two gateways the later one could be taken for superseded.
  */
 export async function requestCampaignState(
   trx: Transaction<Database>,
@@ -83,22 +84,27 @@ export async function requestCampaignState(
   if (row === undefined) throw new LanewayError('campaigns.not_found', `there is no campaign ${request.campaignId}`);
   checkTransition(row.state, request.state);
   const version = row.version + 1;
+  const nowMs = Math.max(origin.nowMs, row.updated_at.getTime() + 1);
   await trx
     .updateTable('campaigns')
-    .set({ state: request.state, version, updated_at: new Date(origin.nowMs) })
+    .set({ state: request.state, version, updated_at: new Date(nowMs) })
     .where('merchant_id', '=', origin.merchantId)
     .where('campaign_id', '=', request.campaignId)
     .execute();
-  return await requestSync(trx, origin, {
-    campaignId: request.campaignId,
-    version,
-    state: request.state,
-    name: row.name,
-    adNetworkIds: row.ad_network_ids,
-    dailyBudgetMinor: row.daily_budget_minor,
-    currency: row.currency,
-    productIds: row.product_ids,
-  });
+  return await requestSync(
+    trx,
+    { ...origin, nowMs },
+    {
+      campaignId: request.campaignId,
+      version,
+      state: request.state,
+      name: row.name,
+      adNetworkIds: row.ad_network_ids,
+      dailyBudgetMinor: row.daily_budget_minor,
+      currency: row.currency,
+      productIds: row.product_ids,
+    },
+  );
 }
 
 async function requestSync(

@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert';
 import { handleProductCoreUpdate } from './handle-product-core-update.ts';
 import { getProduct, listProducts } from './reads.ts';
 import type { ProductCoreDataUpdated } from './events.ts';
+import { mergeProducts } from './writes.ts';
+import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler, snapshot } from '../../testing/run-handler.ts';
 import { createWorld } from '../../testing/world.ts';
 
@@ -73,6 +75,10 @@ test('of two changes of one moment the later accepted wins, and a change after a
     change(1, 'update', 1, { title: 'a' }),
     change(2, 'update', 1, { title: 'b' }),
   ]);
+  // Redriven: it happened at the same moment, and was accepted first.
+  const redriven = await runHandler(db, handleProductCoreUpdate, [change(1, 'update', 1, { title: 'a' })]);
+  assert.is(redriven.outcomes[0]?.kind, 'skip');
+  await db.transaction().execute(async (trx) => assert.is((await getProduct(trx, 'shop-1', 'sku-1'))?.title, 'b'));
   await runHandler(db, handleProductCoreUpdate, [change(3, 'delete', 2), change(4, 'update', 3, { title: 'c' })]);
   await db.transaction().execute(async (trx) => {
     const product = await getProduct(trx, 'shop-1', 'sku-1');
@@ -80,19 +86,67 @@ test('of two changes of one moment the later accepted wins, and a change after a
   });
 });
 
-test('a run in one statement ends as the same events one by one, and handling them again changes nothing', async () => {
+const history = Array.from({ length: 40 }, (_, i) =>
+  change(i, i % 7 === 6 ? 'delete' : 'update', (i * 7) % 50, { title: `t${i}`, [`a${i % 5}`]: i }, `sku-${i % 4}`),
+);
+
+test('a run in one statement ends as the same events one by one', async () => {
   await using world = await createWorld();
   await using other = await createWorld();
-  const events = Array.from({ length: 40 }, (_, i) =>
-    change(i, i % 7 === 6 ? 'delete' : 'update', (i * 7) % 50, { title: `t${i}`, [`a${i % 5}`]: i }, `sku-${i % 4}`),
+  await runHandler(world.postgres.db, handleProductCoreUpdate, history);
+  await runHandler(other.postgres.db, handleProductCoreUpdate, history, { alone: true });
+  assert.is(await snapshot(world.postgres.db, ['products']), await snapshot(other.postgres.db, ['products']));
+});
+
+test('handling changes again leaves the catalog as it was', async () => {
+  await using world = await createWorld();
+  const { once, twice } = await runTwice(world, handleProductCoreUpdate, history, ['products']);
+  assert.is(twice, once);
+});
+
+test('a run may hold several merchants, and their equal product ids stay apart', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const of = (merchantId: string, n: number) => ({ ...change(n, 'update', n, { title: merchantId }), merchantId });
+  await runHandler(db, handleProductCoreUpdate, [of('shop-2', 1), of('Shop-1', 1), of('shop-1', 1), of('shop-2', 2)]);
+  const rows = await db
+    .selectFrom('products')
+    .select(['merchant_id', 'title', 'revision'])
+    .orderBy('merchant_id')
+    .execute();
+  assert.equal(
+    rows.map((row) => [row.merchant_id, row.title, row.revision]),
+    [
+      ['Shop-1', 'Shop-1', 1],
+      ['shop-1', 'shop-1', 1],
+      ['shop-2', 'shop-2', 2],
+    ],
   );
-  await runHandler(world.postgres.db, handleProductCoreUpdate, events);
-  await runHandler(other.postgres.db, handleProductCoreUpdate, events, { alone: true });
-  const together = await snapshot(world.postgres.db, ['products']);
-  assert.is(together, await snapshot(other.postgres.db, ['products']));
-  const newest = events.filter((e) => e.payload.timestamp === '2026-11-23T10:00:49.000Z');
-  await runHandler(world.postgres.db, handleProductCoreUpdate, newest);
-  assert.is(together, await snapshot(world.postgres.db, ['products']));
+});
+
+test('the write itself refuses a change that is older than the row', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const write = (second: number, title: string) =>
+    db.transaction().execute((trx) =>
+      mergeProducts(
+        trx,
+        [
+          {
+            merchantId: 'shop-1',
+            productId: 'sku-1',
+            sourceAt: new Date(`2026-11-23T10:00:0${second}.000Z`),
+            attributes: { title },
+            deleted: false,
+            changes: 1,
+          },
+        ],
+        0,
+      ),
+    );
+  await write(2, 'new');
+  await write(1, 'old');
+  await db.transaction().execute(async (trx) => assert.is((await getProduct(trx, 'shop-1', 'sku-1'))?.title, 'new'));
 });
 
 test.run();

@@ -1,33 +1,34 @@
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
 import type { ProductCoreDataUpdated } from './events.ts';
-import { readSourceTimes } from './reads.ts';
+import { readSourcePositions } from './reads.ts';
 import { type ProductChange, mergeProducts } from './writes.ts';
 
 /**
  * Keeps the catalog as the core platform has it. A change that is older at its source than what the catalog holds is
  * superseded, so that a late redelivery or a redrive never takes a product back; of two changes of one moment the one
- * accepted later wins. Attributes are merged, a delete keeps the row, and a later change revives it.
+ * accepted later wins, which is the one with the greater mseq. Attributes are merged, a delete keeps the row, and a later change revives it.
  *
  * A run is applied with one read and one write however long it is. A statement can touch a row once, so changes of one
  * product are folded into one first.
  */
 export const handleProductCoreUpdate = defineHandler<ProductCoreDataUpdated>({
   async handleMany(events, { trx, now }) {
-    const newest = await readSourceTimes(trx, events.map(productOf));
+    const newest = await readSourcePositions(trx, events.map(productOf));
     const changes = new Map<string, ProductChange>();
     const outcomes = events.map((event): Outcome => {
       const product = productOf(event);
       const key = JSON.stringify([product.merchantId, product.productId]);
       const at = Date.parse(event.payload.timestamp);
       const known = newest.get(key);
-      if (known !== undefined && at < known)
-        return skip(`superseded: the catalog holds a change of ${new Date(known).toISOString()}`);
-      newest.set(key, at);
+      if (known !== undefined && (at < known.atMs || (at === known.atMs && event.mseq < known.mseq)))
+        return skip(`superseded: the catalog holds a change of ${new Date(known.atMs).toISOString()}`);
+      newest.set(key, { atMs: at, mseq: event.mseq });
       const earlier = changes.get(key);
       changes.set(key, {
         ...product,
         sourceAt: new Date(at),
+        sourceMseq: event.mseq,
         attributes: { ...earlier?.attributes, ...event.payload.changedAttributes },
         deleted: event.payload.operationType === 'delete',
         changes: (earlier?.changes ?? 0) + 1,

@@ -1,21 +1,34 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 
+/** Which change a product shows. */
+export interface SourcePosition {
+  /** When it happened at its source, epoch milliseconds. */
+  atMs: number;
+  mseq: number;
+}
+
 /**
- * When each product last changed at its source, by `JSON.stringify([merchantId, productId])`, epoch milliseconds. Products
- * that the catalog does not have are left out.
+ * The newest change of each product, by `JSON.stringify([merchantId, productId])`. Products that the catalog does not have
+ * are left out.
  */
-export async function readSourceTimes(
+export async function readSourcePositions(
   trx: Transaction<Database>,
   products: readonly { merchantId: string; productId: string }[],
-): Promise<Map<string, number>> {
-  const { rows } = await sql<{ merchantId: string; productId: string; sourceAt: Date }>`
-    select merchant_id as "merchantId", product_id as "productId", source_at as "sourceAt" from products
+): Promise<Map<string, SourcePosition>> {
+  const { rows } = await sql<{ merchantId: string; productId: string; sourceAt: Date; mseq: number }>`
+    select merchant_id as "merchantId", product_id as "productId", source_at as "sourceAt", source_mseq as mseq
+    from products
     where (merchant_id, product_id) in (
       select * from unnest(${products.map((p) => p.merchantId)}::text[], ${products.map((p) => p.productId)}::text[])
     )
   `.execute(trx);
-  return new Map(rows.map((row) => [JSON.stringify([row.merchantId, row.productId]), row.sourceAt.getTime()]));
+  return new Map(
+    rows.map(({ merchantId, productId, sourceAt, mseq }) => [
+      JSON.stringify([merchantId, productId]),
+      { atMs: sourceAt.getTime(), mseq },
+    ]),
+  );
 }
 
 export interface Product {

@@ -13,6 +13,8 @@ export interface CatalogTables {
     attributes: ColumnType<Record<string, unknown>, string>;
     /** When the product changed at its source: an older change never overwrites a newer one. */
     source_at: Date;
+    /** The mseq of that change: of two changes of one moment the one accepted later wins. */
+    source_mseq: Generated<number>;
     /** Counts the changes that took effect. */
     revision: Generated<number>;
     deleted_at: Date | null;

@@ -26,6 +26,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       availability text,
       attributes jsonb not null,
       source_at timestamptz not null,
+      source_mseq bigint not null default 0,
       revision bigint not null default 1,
       deleted_at timestamptz,
       updated_at timestamptz not null,
@@ -39,6 +40,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       brand text,
       active boolean not null,
       source_at timestamptz not null,
+      source_mseq bigint not null default 0,
       changes bigint not null default 1,
       updated_at timestamptz not null,
       primary key (merchant_id, product_id)
