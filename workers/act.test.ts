@@ -392,6 +392,39 @@ test('types keep their order within a window, however handlers group them', asyn
   assert.equal(order, [1, 2, 3, 4, 5]);
 });
 
+test('events that hold nothing go in one call for the window, and do not cut the runs of those that keep order', async () => {
+  await using world = await createWorld();
+  const calls: string[] = [];
+  const many = (name: string): HandlerModule => ({
+    handleMany: (events) => {
+      calls.push(`${name} ${events.map((event) => (event.payload as Payload).n).join(' ')}`);
+      return Promise.resolve(events.map(() => done));
+    },
+  });
+  const ordered = system(world, { h: { run: many('ordered') } });
+  const free = system(
+    world,
+    { g: { holds: 'event', run: many('free') } },
+    { name: 'OtherEvent', id: 'evt_other', routingKey: 'other' },
+  );
+  const deps = {
+    ...ordered.deps,
+    registry: createRegistry([ordered, free].flatMap(({ deps: { registry } }) => [...registry.values()])),
+    handlers: new Map([...ordered.deps.handlers, ...free.deps.handlers]),
+  };
+  await seedInbox(
+    world.postgres.db,
+    [1, 2, 3, 4, 5, 6].map((n) => ({
+      merchantId: 'm1',
+      eventType: n % 2 === 0 ? 'OtherEvent' : 'TestEvent',
+      payload: { n },
+    })),
+  );
+  await run(deps, 'm1');
+  assert.equal(calls, ['ordered 1 3 5', 'free 2 4 6']);
+  assert.equal(await appliedOrder(world, 'm1'), [1, 2, 3, 4, 5, 6]);
+});
+
 test('an event that kills its process three times is poison, and takes no other event with it', async () => {
   await using world = await createWorld();
   let deaths = 0;

@@ -16,7 +16,7 @@ import { backoffMs } from '../core/runtime/retry.ts';
 import type { Delivery } from './deliveries.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger } from './settle.ts';
-import { type OpenedEvent, runsOfOneType } from './window.ts';
+import { type OpenedEvent, callsOf } from './window.ts';
 
 /** Deaths of a process while running one pair, after which the pair is poison. */
 export const MAX_CRASHES = 3;
@@ -136,7 +136,7 @@ export async function executeTogether(
   const ledger = emptyLedger();
   const unreadable = events.findIndex((opened) => opened.fault !== undefined);
   if (unreadable >= 0) throw new WindowMustShrink(unreadable, events[unreadable]?.fault);
-  for (const run of runsOfOneType(events)) {
+  for (const run of callsOf(events)) {
     const definition = run[0]?.definition;
     for (const handler of definition?.handlers ?? []) {
       const free: OpenedEvent[] = [];

@@ -42,7 +42,9 @@ export async function settle(
   move: LaneMove,
   nowMs: number,
 ): Promise<void> {
-  await writeSettlements(trx, merchantId, tenure, ledger.settlements, nowMs);
+  // The journal follows the lane's order, however calls were grouped.
+  const settlements = ledger.settlements.toSorted((a, b) => a.mseq - b.mseq);
+  await writeSettlements(trx, merchantId, tenure, settlements, nowMs);
   await writeDeliveries(trx, merchantId, ledger.deliveries, nowMs);
   await finishDeliveries(trx, merchantId, ledger.finished);
   for (const pair of ledger.finished) {

@@ -104,13 +104,25 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
   }
 }
 
-/** Splits a window into maximal runs of one event type, so that calling a handler once per run never reorders types. */
-export function runsOfOneType(events: readonly OpenedEvent[]): OpenedEvent[][] {
+/**
+ * Splits a window into the calls its handlers get. Events whose handlers keep an order go in maximal runs of one type, so
+ * that calling a handler once per run never reorders types. Events whose handlers all hold their event only are
+ * commutative with everything, by proof of their tests: all of one type go together, and they do not cut the runs of others.
+ */
+export function callsOf(events: readonly OpenedEvent[]): OpenedEvent[][] {
   const runs: OpenedEvent[][] = [];
+  const anyOrder = new Map<string, OpenedEvent[]>();
   for (const opened of events) {
+    const { definition } = opened;
+    if (definition.handlers.every((handler) => handler.holds === 'event')) {
+      const together = anyOrder.get(definition.name);
+      if (together === undefined) anyOrder.set(definition.name, [opened]);
+      else together.push(opened);
+      continue;
+    }
     const last = runs.at(-1);
-    if (last?.[0]?.definition === opened.definition) last.push(opened);
+    if (last?.[0]?.definition === definition) last.push(opened);
     else runs.push([opened]);
   }
-  return runs;
+  return [...runs, ...anyOrder.values()];
 }
