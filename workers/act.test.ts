@@ -8,6 +8,7 @@ import type { LanewayEvent } from '../core/events/envelope.ts';
 import { createRegistry } from '../core/events/registry.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { seedInbox } from '../core/testing/engine.ts';
+import { waitFor } from '../core/testing/wait-for.ts';
 import { type World, createWorld } from '../core/testing/world.ts';
 
 const payload = z.looseObject({ n: z.int(), key: z.string().optional() });
@@ -315,7 +316,7 @@ test('a worker that was thought dead is refused: another owner, or another curso
     () => undefined,
     (error: unknown) => error,
   );
-  while (held === 0) await new Promise((resolve) => setImmediate(resolve));
+  await waitFor('the second window', () => held > 0);
   // The stale owner sits in its second window. Its server session ends as the idle time-out would end it.
   await world.postgres.pool.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,

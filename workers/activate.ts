@@ -45,7 +45,9 @@ export function createActivations(options: { redis: Redis; prefix: string; parti
     async wake(merchantIds) {
       const byPartition = Map.groupBy(new Set(merchantIds), (merchantId) => shardOf(merchantId, queues.length));
       await Promise.all(
-        [...byPartition].map(([partition, merchants]) => queues[partition]?.addBulk(merchants.map(activationJob))),
+        [...byPartition].map(async ([partition, merchants]) => {
+          await queues[partition]?.addBulk(merchants.map(activationJob));
+        }),
       );
     },
     async close() {

@@ -13,7 +13,7 @@ function kyselyOn(client: pg.PoolClient): Kysely<Database> {
   if (known !== undefined) return known;
   // The lane gives the connection back itself: to Kysely, releasing is nothing.
   const lent = new Proxy(client, {
-    get: (target, key) => (key === 'release' ? () => undefined : Reflect.get(target, key)),
+    get: (target, key): unknown => (key === 'release' ? () => undefined : Reflect.get(target, key)),
   });
   // A pool of this one connection. pg's own typing of `query` has more overloads than Kysely asks for, hence the cast.
   const pool = { connect: () => Promise.resolve(lent), end: () => Promise.resolve() } as unknown as PostgresPool;

@@ -56,7 +56,7 @@ async function main(): Promise<void> {
     idleInTransactionTimeoutMs: idleInTransactionMs(config),
     lockTimeoutMs: config.leaseMs,
   });
-  lifecycle.onStop('postgres', postgres.close);
+  lifecycle.onStop('postgres', () => postgres.close());
   const { db, pool } = postgres;
   const redis = connectRedis(config.redisUrl, worker);
   lifecycle.onStop('redis', () => Promise.resolve(redis.disconnect()));
@@ -69,10 +69,10 @@ async function main(): Promise<void> {
 
   const lanes = createLanes({ redis, prefix, cap: config.laneCap, log });
   const activations = createActivations({ redis, prefix, partitions: config.activationPartitions });
-  lifecycle.onStop('activations', activations.close);
+  lifecycle.onStop('activations', () => activations.close());
 
   const relay = createOutboxRelay({ db, sqs, sns, addresses, worker, clock, log });
-  lifecycle.onStop('outbox relay', relay.stop);
+  lifecycle.onStop('outbox relay', () => relay.stop());
 
   const adNetworks = createAdNetworkDriver({
     baseUrl: required(config, 'adNetworkUrl'),
@@ -97,9 +97,9 @@ async function main(): Promise<void> {
     concurrency: config.effectActors,
     clock,
     log,
-    emitted: relay.nudge,
+    emitted: () => relay.nudge(),
   });
-  lifecycle.onStop('effect actors', effects.stop);
+  lifecycle.onStop('effect actors', () => effects.stop());
 
   const committed = (merchantId: string, ledger: Ledger, cursor: number) => {
     void lanes.trim(merchantId, cursor);
@@ -144,17 +144,17 @@ async function main(): Promise<void> {
     clock,
     log,
     everyMs: config.sweepMs,
-    wakeMerchants: activations.wake,
-    wakeEffects: effects.wake,
+    wakeMerchants: (merchantIds) => activations.wake(merchantIds),
+    wakeEffects: (keys) => effects.wake(keys),
     housekeeping: async () => {
       await purgeOutbox(db, clock.now());
       await purgeIdempotencyKeys(db, clock.now());
     },
   });
-  lifecycle.onStop('sweeper', sweeper.stop);
+  lifecycle.onStop('sweeper', () => sweeper.stop());
 
   const gate = createIntakeGate({ db, redis, clock, log });
-  lifecycle.onStop('intake gate', gate.stop);
+  lifecycle.onStop('intake gate', () => gate.stop());
 
   const intake = createIntake({
     config,
@@ -175,7 +175,7 @@ async function main(): Promise<void> {
       return merchants;
     },
   });
-  lifecycle.onStop('intake', intake.stop);
+  lifecycle.onStop('intake', () => intake.stop());
 
   const health = await listen(
     createHealthApp(lifecycle, () => ({
@@ -186,7 +186,7 @@ async function main(): Promise<void> {
     config.host,
     config.port,
   );
-  lifecycle.onStop('health endpoint', health.close);
+  lifecycle.onStop('health endpoint', () => health.close());
 
   await gate.check();
   gate.start();

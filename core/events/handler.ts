@@ -56,7 +56,7 @@ export type HandlerModule<Payload = unknown> =
   | { handleMany(events: readonly LanewayEvent<Payload>[], context: HandlerContext): Promise<readonly Outcome[]> };
 
 /**
- * Types a handler against its payload. The engine hands over payloads that the event's current schema has parsed, which is
- * the reason the cast is sound.
+ * Types a handler against its payload. The engine hands over payloads that the event's current schema has parsed, so the
+ * handler may rely on its shape.
  */
-export const defineHandler = <Payload>(module: HandlerModule<Payload>): HandlerModule => module as HandlerModule;
+export const defineHandler = <Payload>(module: HandlerModule<Payload>): HandlerModule => module;

@@ -69,7 +69,7 @@ type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   : Lowercase<S>;
 
 /** `LANEWAY_WINDOW_EVENTS` is `config.windowEvents`. */
-export type Config = { readonly [K in keyof Raw & string as Camel<Stripped<K>>]: Raw[K] };
+export type Config = { readonly [K in keyof Raw as Camel<Stripped<K>>]: Raw[K] };
 
 export const settingNames: readonly string[] = Object.keys(schema.shape);
 
@@ -94,6 +94,6 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
 /** A setting that only some processes need: says which one is missing instead of failing later. */
 export function required<K extends keyof Config>(config: Config, key: K): NonNullable<Config[K]> {
   const value = config[key];
-  if (value === undefined) throw new LanewayError('config.invalid', `this process needs the setting ${String(key)}`);
+  if (value === undefined) throw new LanewayError('config.invalid', `this process needs the setting ${key}`);
   return value;
 }

@@ -34,7 +34,7 @@ test('the id of an emitted event depends on its cause, its handler and its place
 
 test('a merchant stays in its shard, and shards fill evenly', () => {
   assert.is(shardOf('shop-1', 16), shardOf('shop-1', 16));
-  const counts = new Array<number>(16).fill(0);
+  const counts = Array.from({ length: 16 }, () => 0);
   for (let i = 0; i < 16_000; i++) counts[shardOf(`shop-${i}`, 16)] = (counts[shardOf(`shop-${i}`, 16)] ?? 0) + 1;
   assert.ok(
     counts.every((count) => count > 800 && count < 1_200),
