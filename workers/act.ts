@@ -1,18 +1,15 @@
 import type pg from 'pg';
 import { type Delivery, MAX_OPEN_DELIVERIES, absorbRedrives, readDeliveries } from './deliveries.ts';
+import { type ExecuteDependencies, heldKey, newDelivery } from './execute.ts';
 import {
   type AloneInput,
   type AloneResult,
-  type ExecuteDependencies,
   MAX_CRASHES,
   type Running,
-  WindowMustShrink,
   executeAlone,
-  executeTogether,
-  heldKey,
-  newDelivery,
   recordDeadline,
-} from './execute.ts';
+} from './execute-alone.ts';
+import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFence } from './fence.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';

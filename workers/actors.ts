@@ -2,6 +2,7 @@ import { DelayedError, type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type ActDependencies, type LaneEnd, workLane } from './act.ts';
 import type { ActivationData, Activations } from './activate.ts';
+import { activationWorkerOptions } from './activation-worker.ts';
 import { type Lease, holdLease } from './lease.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
@@ -127,19 +128,11 @@ export function startActors(options: ActorOptions): Actors {
   };
 
   const workers = activations.queues.map((_, partition) => {
-    const worker = new Worker<ActivationData>(activationQueueName(partition), process, {
-      connection: options.redis,
-      prefix: options.prefix,
-      concurrency: Math.max(1, Math.ceil(options.concurrency / activations.queues.length)),
-      lockDuration: leaseMs,
-      skipLockRenewal: true,
-      // A tenth of the lease: at BullMQ's own ratio of one, a dead worker's lanes wait for up to two leases.
-      stalledInterval: Math.max(100, Math.floor(leaseMs / 10)),
-      // A second death must not fail the activation and orphan the lane; deaths are counted in Postgres.
-      maxStalledCount: 1_000_000,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-    });
+    const worker = new Worker<ActivationData>(
+      activationQueueName(partition),
+      process,
+      activationWorkerOptions({ ...options, concurrency: options.concurrency / activations.queues.length }),
+    );
     worker.on('error', (error) => trouble.failing(error));
     return worker;
   });

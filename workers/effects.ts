@@ -6,6 +6,7 @@ import { createEffectClaims } from './effect-claims.ts';
 import type { EffectKey } from './effect-lane.ts';
 import type { EffectRunDependencies } from './effect-conclude.ts';
 import { workEffectLane } from './effect-run.ts';
+import { activationWorkerOptions } from './activation-worker.ts';
 import { holdLease } from './lease.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
@@ -178,19 +179,11 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
     },
     start() {
       workers = queues.map((queue) => {
-        const worker = new Worker<EffectKey>(queue.name, process, {
-          connection: options.redis,
-          prefix: options.prefix,
-          concurrency: Math.max(1, Math.ceil(options.concurrency / queues.length)),
-          lockDuration: leaseMs,
-          skipLockRenewal: true,
-          // A tenth of the lease: at BullMQ's own ratio of one, a dead worker's lanes wait for up to two leases.
-          stalledInterval: Math.max(100, Math.floor(leaseMs / 10)),
-          // A second death must not fail the activation; deaths are counted as attempts, in Postgres.
-          maxStalledCount: 1_000_000,
-          removeOnComplete: { count: 0 },
-          removeOnFail: { count: 0 },
-        });
+        const worker = new Worker<EffectKey>(
+          queue.name,
+          process,
+          activationWorkerOptions({ ...options, concurrency: options.concurrency / queues.length }),
+        );
         worker.on('error', (error) => trouble.failing(error));
         return worker;
       });

@@ -1,0 +1,240 @@
+import { deadLetterRow } from '../core/events/dead-letter.ts';
+import type { HandlerDefinition } from '../core/events/definition.ts';
+import type { Outcome } from '../core/events/handler.ts';
+import {
+  LanewayError,
+  coerceError,
+  isInfrastructureError,
+  isStatementTimeout,
+  recordError,
+} from '../core/runtime/errors.ts';
+import { backoffMs } from '../core/runtime/retry.ts';
+import type { Delivery } from './deliveries.ts';
+import { type ExecuteDependencies, contextFor, heldKey, moduleOf, newDelivery, settlePair } from './execute.ts';
+import type { LaneTransaction } from './lane-transaction.ts';
+import { type Ledger, emptyLedger } from './settle.ts';
+import type { OpenedEvent } from './window.ts';
+
+/** Deaths of a process while running one pair, after which the pair is poison. */
+export const MAX_CRASHES = 3;
+
+/** Remembers what is running, so that whoever ends it from outside can say what was interrupted. */
+export interface Running {
+  mseq: number;
+  handler: string;
+}
+
+export interface AloneInput {
+  opened: OpenedEvent;
+  /** The pair's rows by handler; empty when nothing of the event ran yet. */
+  rows: ReadonlyMap<string, Delivery>;
+  held: ReadonlySet<string>;
+  /** Only this handler's pair: a set-aside or redriven one, or one step of a careful run. */
+  only?: string;
+  /** The event lies before the cursor: what it held has gone on, or waits behind it. */
+  setAside: boolean;
+  running: (pair: Running | undefined) => void;
+  base: { signal: AbortSignal; now: number };
+}
+
+export interface AloneResult {
+  ledger: Ledger;
+  /** The cursor may pass the event. */
+  passes: boolean;
+  /** The lane must wait for an operator, and why. */
+  block?: string;
+}
+
+/**
+ * Runs one event alone, each handler behind a savepoint, and decides what its outcome means. Infrastructure errors are
+ * thrown: they say nothing about the event.
+ */
+export async function executeAlone(
+  deps: ExecuteDependencies,
+  trx: LaneTransaction,
+  input: AloneInput,
+): Promise<AloneResult> {
+  const { opened, rows, held, base } = input;
+  const result: AloneResult = { ledger: emptyLedger(), passes: true };
+  for (const handler of opened.definition.handlers) {
+    const row = rows.get(handler.name);
+    if (rows.size > 0 && row === undefined) continue;
+    const due = row === undefined || isDue(row, base.now);
+    if (!due || (input.only !== undefined && input.only !== handler.name)) {
+      if (row === undefined) result.ledger.deliveries.push(newDelivery(opened, handler, base.now));
+      if (handler.holds === 'merchant') result.passes = false;
+      continue;
+    }
+    const delivery = row ?? newDelivery(opened, handler, base.now);
+    if (row === undefined && delivery.holdKey !== null && held.has(heldKey(handler.name, delivery.holdKey))) {
+      result.ledger.deliveries.push({ ...delivery, state: 'behind' });
+      continue;
+    }
+    const attempted = await attempt(deps, trx, input, handler, delivery);
+    decide(deps, input, handler, delivery, row !== undefined, attempted, result);
+  }
+  return result;
+}
+
+/** Neither parked nor behind another, and its time has come. */
+const isDue = (row: Delivery, now: number): boolean =>
+  (row.state === 'waiting' || row.state === 'redrive') && (row.notBefore === null || row.notBefore.getTime() <= now);
+
+type Attempted = Outcome | { kind: 'failed'; error: LanewayError };
+
+async function attempt(
+  deps: ExecuteDependencies,
+  trx: LaneTransaction,
+  input: AloneInput,
+  handler: HandlerDefinition,
+  delivery: Delivery,
+): Promise<{ end: Attempted; ledger: Ledger }> {
+  const ledger = emptyLedger();
+  if (delivery.crashes >= MAX_CRASHES) {
+    const message = `the worker process died ${delivery.crashes} times while running this`;
+    return { end: { kind: 'failed', error: new LanewayError('worker.crashed', message) }, ledger };
+  }
+  if (input.opened.fault !== undefined) return { end: { kind: 'failed', error: input.opened.fault }, ledger };
+  const savepoint = await trx.savepoint('handler').execute();
+  const context = contextFor(deps, handler.name, ledger, { ...input.base, trx }, input.opened.definition.timeoutMs);
+  input.running({ mseq: delivery.mseq, handler: handler.name });
+  try {
+    const module = moduleOf(deps, handler.name);
+    const outcome =
+      'handleMany' in module
+        ? (await module.handleMany([input.opened.event], context))[0]
+        : await module.handle(input.opened.event, context);
+    if (outcome === undefined) throw new Error(`${handler.name} gave no outcome`);
+    await savepoint.releaseSavepoint('handler').execute();
+    return { end: outcome, ledger };
+  } catch (thrown) {
+    // The run was ended from outside (deadline, lost lease, shutdown): whoever ended it knows what that means.
+    if (input.base.signal.aborted) throw thrown;
+    if (isInfrastructureError(thrown)) throw thrown;
+    await savepoint.rollbackToSavepoint('handler').execute();
+    const error = isStatementTimeout(thrown)
+      ? new LanewayError('handler.deadline', `a statement of ${handler.name} ran into its deadline`, {
+          retry: 'backoff',
+          cause: thrown,
+        })
+      : coerceError(thrown);
+    return { end: { kind: 'failed', error }, ledger: emptyLedger() };
+  } finally {
+    input.running(undefined);
+  }
+}
+
+function decide(
+  deps: ExecuteDependencies,
+  input: AloneInput,
+  handler: HandlerDefinition,
+  delivery: Delivery,
+  hadRow: boolean,
+  { end, ledger }: { end: Attempted; ledger: Ledger },
+  result: AloneResult,
+): void {
+  const { opened, base } = input;
+  const into = result.ledger;
+  const finish = () => {
+    if (hadRow) into.finished.push(delivery);
+  };
+  const wait = (changed: Partial<Delivery>) => {
+    into.deliveries.push({ ...delivery, ...changed });
+    if (delivery.holds === 'merchant') result.passes = false;
+  };
+  switch (end.kind) {
+    case 'done':
+    case 'skip':
+      settlePair(into, opened, handler.name, end, delivery.attempt + 1, input.setAside);
+      into.outbox.push(...ledger.outbox);
+      into.intents.push(...ledger.intents);
+      finish();
+      return;
+    case 'snooze':
+      wait({ state: 'waiting', notBefore: new Date(base.now + end.delayMs) });
+      return;
+    case 'failed': {
+      const error = recordError(end.error, base.now);
+      const failed: Partial<Delivery> = {
+        attempt: delivery.attempt + 1,
+        firstError: delivery.firstError ?? error,
+        lastError: error,
+      };
+      const { retry } = opened.definition;
+      if (end.error.retry === 'backoff' && delivery.attempt < retry.retries) {
+        const delay = backoffMs(delivery.attempt + 1, retry, deps.random());
+        wait({ ...failed, state: 'waiting', notBefore: new Date(base.now + delay) });
+        return;
+      }
+      poison(into, opened, handler, { ...delivery, ...failed }, result, input.setAside, finish);
+      return;
+    }
+    default:
+      end satisfies never;
+  }
+}
+
+/** The end of a pair that will never go through: to the DLQ, or kept for an operator, as its handler declares. */
+function poison(
+  into: Ledger,
+  opened: OpenedEvent,
+  handler: HandlerDefinition,
+  delivery: Delivery,
+  result: AloneResult,
+  setAside: boolean,
+  finish: () => void,
+): void {
+  const last = delivery.lastError;
+  if (last === null) throw new Error('a poison delivery has an error');
+  if (handler.onPoison === 'keep' && delivery.state !== 'redrive') {
+    into.deliveries.push({ ...delivery, state: 'parked', notBefore: null });
+    if (delivery.holds === 'merchant') {
+      result.passes = false;
+      result.block = `${handler.name} gave up on event ${opened.row.eventId}: ${last.code}`;
+    }
+    return;
+  }
+  settlePair(into, opened, handler.name, { kind: 'dead', reason: last.code }, delivery.attempt, setAside);
+  into.outbox.push(
+    deadLetterRow({
+      merchantId: opened.event.merchantId,
+      eventId: opened.row.eventId,
+      eventType: opened.row.eventType,
+      sourceQueue: opened.row.sourceQueue,
+      deadLetterQueue: opened.definition.deadLetterQueue,
+      handler: handler.name,
+      correlationId: opened.row.correlationId,
+      attempts: delivery.attempt,
+      first: delivery.firstError ?? last,
+      last,
+      ordinal: delivery.state === 'redrive' ? delivery.createdAt.getTime() : 0,
+      body: opened.row.body,
+      reference: { day: opened.row.day, mseq: opened.row.mseq },
+    }),
+  );
+  finish();
+}
+
+/** A pair whose run was ended by its deadline: the attempt is recorded in a transaction of its own. */
+export function recordDeadline(
+  deps: ExecuteDependencies,
+  input: AloneInput,
+  pair: Running,
+  error: LanewayError,
+): AloneResult {
+  const { opened, rows, base } = input;
+  const result: AloneResult = { ledger: emptyLedger(), passes: true };
+  for (const handler of opened.definition.handlers) {
+    const row = rows.get(handler.name);
+    if (rows.size > 0 && row === undefined) continue;
+    const delivery = row ?? newDelivery(opened, handler, base.now);
+    if (handler.name === pair.handler) {
+      const end = { end: { kind: 'failed', error } as const, ledger: emptyLedger() };
+      decide(deps, input, handler, delivery, row !== undefined, end, result);
+    } else {
+      if (row === undefined) result.ledger.deliveries.push(delivery);
+      if (handler.holds === 'merchant') result.passes = false;
+    }
+  }
+  return result;
+}
