@@ -51,6 +51,8 @@ export function createBoard(sources: BoardSources): Hono {
   const { db, redis, clock, partitions, writable } = sources;
   const prefix = bullPrefix(sources.stack);
   const root = createRedisBackend('console', { connection: redis, skipVersionCheck: true });
+  // Redis being away is told by the reads that fail; unheard, the event would end the process.
+  root.on('error', () => undefined);
   // forQueue of a Redis backend gives a Redis backend; its declared type is only the interface.
   const share = (name: string) => root.forQueue(name, prefix) as RedisQueueBackend;
   const queueOf = (name: string): Queue => {

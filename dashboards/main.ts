@@ -52,10 +52,13 @@ const server = serve({ fetch: app.fetch, hostname: config.host, port: config.por
   log.info('console is up', { url });
   process.send?.({ type: 'ready', url });
 });
+const giveUp = async () => {
+  await lifecycle.drain('cannot listen');
+  process.exit(1);
+};
 server.on('error', (error: Error) => {
   log.error('the console cannot listen', { error: error.message });
-  process.exitCode = 1;
-  void lifecycle.drain('cannot listen');
+  void giveUp();
 });
 lifecycle.onStop(
   'http',

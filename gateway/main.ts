@@ -49,10 +49,13 @@ const server = serve(
     process.send?.({ type: 'ready', url });
   },
 );
+const giveUp = async () => {
+  await lifecycle.drain('cannot listen');
+  process.exit(1);
+};
 server.on('error', (error: Error) => {
   log.error('the gateway cannot listen', { error: error.message });
-  process.exitCode = 1;
-  void lifecycle.drain('cannot listen');
+  void giveUp();
 });
 /** Takes no new connection, closes idle ones, and resolves when the last request has its answer. */
 lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())));

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +6,7 @@ import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { type Clock, systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
 import { acceptable } from '../core/testing/acceptable.ts';
+import { createDynamoTable } from '../core/testing/dynamo-table.ts';
 import { createWorld } from '../core/testing/world.ts';
 import { createAdmission } from './admit.ts';
 import { decideMark } from './confirm-marks.ts';
@@ -18,14 +18,7 @@ const DAY_MS = 86_400_000;
 async function setUp(dedupeDays = 90) {
   const dynamodb = connectDynamoDB();
   const table = `t${randomBytes(5).toString('hex')}`;
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: table,
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
+  await createDynamoTable(dynamodb, table);
   const time = { offsetMs: 0 };
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + time.offsetMs };
   const connect = (name: string) => createDedupe({ dynamodb, table: name, clock, log: silentLog, dedupeDays });

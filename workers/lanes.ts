@@ -76,6 +76,8 @@ export function createLanes(options: { redis: Redis; prefix: string; cap: number
   // defineCommand adds the method at run time; the cast names what it added.
   const redis = options.redis as TrimmingRedis;
   const root = createRedisBackend('lanes', { connection: redis });
+  // Redis being away is told by the commands that fail; unheard, the event would end the process.
+  root.on('error', () => undefined);
   // Redis in, Redis out: a sibling of this backend is one of the same kind, which its type does not say.
   const share = (name: string) => root.forQueue(name, prefix) as RedisQueueBackend;
   const queues = new Map<string, Queue>();

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createWorld } from '../../core/testing/world.ts';
+import { readOpen } from './read-open.ts';
 import { type Activity, awaitRest, isAtRest, readActivity } from './at-rest.ts';
 
 const resting: Activity = {
@@ -32,7 +33,7 @@ test('nothing that is still under way counts as rest, whichever part of the syst
     assert.not.ok(isAtRest(8, { ...resting, [part]: 1 }), part);
 });
 
-test('every part is seen in the tables', async () => {
+test('every part is seen in the tables, and said in words for a run that stalls', async () => {
   await using world = await setup();
   await world.run(`
     insert into mailbox values ('m', 4, current_date, now());
@@ -55,6 +56,11 @@ test('every part is seen in the tables', async () => {
     intents: 0,
     settled: 0,
   });
+  assert.equal(await readOpen(world.db), [
+    'lane of m: 2 events behind, state active',
+    'event a of m at h: waiting, attempt 0, not before now: no error',
+    'outbox row 3 of m to queue:D: pending, 0 attempts: no error',
+  ]);
 });
 
 test('waiting ends when all that was sent is accepted and worked', async () => {

@@ -83,8 +83,8 @@ function lastCommands(expected: readonly ExpectedEvent[]): Map<string, Command> 
 }
 
 /** What a campaign is after the calls that took effect. */
-const campaignFrom = (calls: readonly NetworkCall[]): Record<string, unknown> =>
-  Object.assign({}, ...calls.map(({ body }) => body));
+const campaignFrom = (calls: readonly NetworkCall[]): Readonly<Record<string, unknown>> =>
+  calls.reduce<Readonly<Record<string, unknown>>>((campaign, { body }) => ({ ...campaign, ...body }), {});
 
 function twins(calls: readonly NetworkCall[], claimed: ReadonlySet<string>): Finding[] {
   const creations = calls.filter(({ op }) => op === 'create');

@@ -103,7 +103,7 @@ function differenceOf(product: Product, row: ProductRow): string | undefined {
   ] as const;
   for (const [name, value] of columns) {
     if (value !== (attributes[name] ?? null))
-      return `shows ${name} ${String(value)} instead of ${String(attributes[name] ?? null)}`;
+      return `shows ${name} ${JSON.stringify(value)} instead of ${JSON.stringify(attributes[name] ?? null)}`;
   }
   return undefined;
 }

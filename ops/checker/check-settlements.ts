@@ -71,14 +71,12 @@ function judgeEnd(
   what: string,
   tally: { applied: number; skipped: number },
 ): Finding[] {
-  switch (outcome) {
-    case 'done':
-      tally.applied += 1;
-      return [];
-    case 'skip':
-      tally.skipped += 1;
-      return reason === null || reason === '' ? [{ kind: 'lost', what: `${what} was skipped without a reason` }] : [];
-    case 'dead':
-      return hasLetter ? [] : [{ kind: 'lost', what: `${what} is dead but in no dead-letter queue` }];
+  if (outcome === 'dead')
+    return hasLetter ? [] : [{ kind: 'lost', what: `${what} is dead but in no dead-letter queue` }];
+  if (outcome === 'done') {
+    tally.applied += 1;
+    return [];
   }
+  tally.skipped += 1;
+  return reason === null || reason === '' ? [{ kind: 'lost', what: `${what} was skipped without a reason` }] : [];
 }

@@ -170,7 +170,7 @@ export async function faultlessRun() {
       );
     },
     /** `trx`: what a transaction that is not committed would leave. */
-    async check(trx?: Kysely<Database>): Promise<CheckReport> {
+    check: async (trx?: Kysely<Database>): Promise<CheckReport> => {
       const calls = (await readNetworkLog(world.networksUrl)).filter((call) => call.account === account);
       const deadLetters = await drainDeadLetters(sqs, { DeadLetters: deadLetterUrl });
       return checkRun(sent, {

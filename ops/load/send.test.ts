@@ -1,6 +1,5 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SNSClient } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
@@ -96,8 +95,8 @@ test('entries that are refused, and calls that fail, are sent again without bein
   });
   const load = world.products.slice(0, 60);
   const sent = await sendLoad(load, {
-    sqs: flaky as SQSClient,
-    sns: world.sns as SNSClient,
+    sqs: flaky,
+    sns: world.sns,
     queues: { ProductSyncEventsQueue: world.url },
     topics: {},
   });

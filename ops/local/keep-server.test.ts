@@ -76,8 +76,8 @@ test('a server that fails at its first start is not tried again', async () => {
     throw new Error('there is no such program');
   });
   let message = '';
-  await kept.catch((error: Error) => (message = error.message));
-  assert.is(message, 'there is no such program');
+  await kept.catch((error: unknown) => (message = String(error)));
+  assert.is(message, 'Error: there is no such program');
   assert.is(starts, 1);
 });
 

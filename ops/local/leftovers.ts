@@ -9,8 +9,8 @@ import { writePrivateJson } from './private-file.ts';
  * itself proves nothing, the system hands them out again: the command line must be the recorded one, too.
  */
 export interface ProcessRecord {
-  add(name: string, pid: number): void;
-  drop(pid: number): void;
+  add: (name: string, pid: number) => void;
+  drop: (pid: number) => void;
   clear(): void;
   /** Ends all of them at once, without asking. */
   killAll(): void;
@@ -52,7 +52,7 @@ export async function stopLeftovers(dataDir: string, log: (line: string) => void
     if (commandLine === '' || commandLineOf(pid) !== commandLine) continue;
     log(`stopping ${name} (${pid}), left running by an earlier run`);
     // SIGINT is PostgreSQL's fast shutdown; its SIGTERM waits for clients that may never leave.
-    await stopPid(pid, name === 'PostgreSQL' ? 'SIGINT' : 'SIGTERM', 5_000);
+    await stopPid(pid, name.startsWith('PostgreSQL') ? 'SIGINT' : 'SIGTERM', 5_000);
   }
   rmSync(fileOf(dataDir), { force: true });
 }

@@ -4,6 +4,7 @@ import { registry } from '../../core/events/registry.ts';
 import { type Activity, awaitRest } from '../checker/at-rest.ts';
 import { type CheckReport, checkRun } from '../checker/check.ts';
 import { readDatabase } from '../checker/read-database.ts';
+import { readOpen } from '../checker/read-open.ts';
 import { drainDeadLetters } from '../checker/read-dead-letters.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
 import { generateLoad } from '../load/generate.ts';
@@ -75,6 +76,7 @@ export async function runOnce(
     ({ at, activity }) =>
       at === 'rest' ? 'everything rests' : `stalled: ${describeActivity(activity, options.events)}`,
   );
+  if (rest.at === 'stall') for (const line of await readOpen(stack.reader.db)) progress.note(`open: ${line}`);
   const report = await progress.step('checking', () => check(stack, sent));
   showFindings(report, progress);
   const { findings: _, lastSettledAtMs, ...figures } = report;

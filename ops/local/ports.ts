@@ -10,7 +10,7 @@ import { writePrivateJson } from './private-file.ts';
 export interface Ports {
   pick(name: string, usual?: number): Promise<number>;
   /** For a port that was asked for: refuses to take another one. */
-  claim(flag: string, port: number): Promise<number>;
+  claim: (flag: string, port: number) => Promise<number>;
 }
 
 export function openPorts(dataDir: string): Ports {

@@ -34,7 +34,7 @@ export const awsEnvironment = ({ emulatorEndpoint, dynamodbEndpoint }: StackAddr
 export const inheritedEnvironment = (env: NodeJS.ProcessEnv = process.env): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).flatMap(([name, value]): [string, string][] =>
-      value === undefined || /^(AWS_|LANEWAY_(?!LOG_LEVEL$|TEST_FILE_MARK$)|NODE_CHANNEL)/.test(name)
+      value === undefined || /^(AWS_|LANEWAY_(?!LOG_LEVEL$|LEASE_MS$|TEST_FILE_MARK$)|NODE_CHANNEL)/.test(name)
         ? []
         : [[name, value]],
     ),

@@ -2,7 +2,7 @@
 export interface Progress {
   /** Runs `work` and says how long it took. `describe` may name what came of it. */
   step<T>(name: string, work: () => Promise<T>, describe?: (result: T) => string): Promise<T>;
-  note(line: string): void;
+  note: (line: string) => void;
 }
 
 export function createProgress(write: (line: string) => void = writeLine): Progress {
@@ -30,10 +30,14 @@ export const thousands = (count: number): string => count.toLocaleString('en-US'
 /** An error and what caused it, one line each, without stacks: this is read by whoever typed `npm start`. */
 export function explain(error: unknown): string {
   const lines: string[] = [];
-  for (let at: unknown = error; at !== undefined && lines.length < 6; at = at instanceof Error ? at.cause : undefined) {
-    const message =
-      at instanceof AggregateError ? at.errors.map(explain).join('\n') : at instanceof Error ? at.message : String(at);
-    if (message !== '') lines.push(message);
+  for (let at = error; at !== undefined && lines.length < 6; at = at instanceof Error ? at.cause : undefined) {
+    lines.push(messageOf(at));
   }
-  return lines.join('\n  because: ');
+  return lines.filter((line) => line !== '').join('\n  because: ');
+}
+
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError)
+    return [thrown.message, ...thrown.errors.map(explain)].filter(Boolean).join('\n');
+  return thrown instanceof Error ? thrown.message : JSON.stringify(thrown);
 }

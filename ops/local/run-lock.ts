@@ -28,6 +28,7 @@ export function takeRunLock(dataDir: string): RunLock {
           `Laneway is already running on ${dataDir}: process ${holder.pid}, since ${holder.startedAt}.\n` +
             `Stop it with Ctrl-C where it runs, or with: kill ${holder.pid}\n` +
             `To run another one beside it: npm start -- --data <another folder>`,
+          { cause: error },
         );
       rmSync(file, { force: true });
     }

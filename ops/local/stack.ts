@@ -7,6 +7,7 @@ import { connectSNS } from '../../core/clients/sns.ts';
 import { connectSQS } from '../../core/clients/sqs.ts';
 import { registry } from '../../core/events/registry.ts';
 import { topologyOf } from '../../core/events/topology.ts';
+import { allOrFailure } from './all-or-failure.ts';
 import { dataPaths, projectRoot } from './data-folder.ts';
 import { databaseName, prepareDatabase } from './database.ts';
 import type { ProcessRecord } from './leftovers.ts';
@@ -51,7 +52,7 @@ export interface StackOptions {
 }
 
 export interface RunningStack {
-  describe(): Stack;
+  describe: () => Stack;
   readonly clients: ReturnType<typeof connectClients>;
   readonly addresses: Addresses;
   readonly reader: Postgres;
@@ -93,7 +94,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   Object.assign(process.env, awsEnvironment(addresses));
   const clients = connectClients();
   reprovision = () => provision(clients, { registry, stack: stackName, region, account });
-  const [database] = await Promise.all([
+  const [database] = await allOrFailure([
     progress.step(
       'database',
       () => prepareDatabase(servers.postgres.current, secrets, () => saveSecrets(dataDir, secrets)),
@@ -226,17 +227,17 @@ function startProcesses(
   const opsConsole = start('console', 'dashboards/main.ts', consoleEnvironment(stack, options.opsPort));
   const stopStarted = async (starts: readonly Promise<Supervised>[]) => {
     const settled = await Promise.allSettled(starts);
-    await Promise.all(settled.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)));
+    await Promise.all(settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value.stop()] : [])));
   };
   teardown.add('workers', () => stopStarted(workers));
   teardown.add('gateway and console', () => stopStarted([gateway, opsConsole]));
 
   const ready = async (): Promise<OwnProcesses> => {
-    const started = await Promise.allSettled([
+    const [all, gatewayUp, consoleUp] = await allOrFailure([
       progress.step(
         'workers',
         () => Promise.all(workers),
-        (all) => `${all.length} worker${all.length === 1 ? '' : 's'}`,
+        ({ length }) => `${length} worker${length === 1 ? '' : 's'}`,
       ),
       progress.step(
         'gateway',
@@ -249,9 +250,7 @@ function startProcesses(
         ({ url }) => `console on ${url}`,
       ),
     ]);
-    const failures = started.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
-    if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures);
-    return { gateway: await gateway, console: await opsConsole, workers: await Promise.all(workers) };
+    return { gateway: gatewayUp, console: consoleUp, workers: all };
   };
   return { ready: ready() };
 }

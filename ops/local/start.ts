@@ -38,16 +38,13 @@ interface Ending {
 
 async function main(): Promise<Ending> {
   const parsed = parseOptions(process.argv.slice(2));
-  switch (parsed.kind) {
-    case 'help':
-      await print(usage.trimEnd());
-      return { exitCode: 0 };
-    case 'invalid':
-      say(`${parsed.message}\n\n${usage.trimEnd()}`);
-      return { exitCode: 2 };
-    case 'start':
-      return await run(parsed.options);
+  if (parsed.kind === 'start') return await run(parsed.options);
+  if (parsed.kind === 'help') {
+    await print(usage.trimEnd());
+    return { exitCode: 0 };
   }
+  say(`${parsed.message}\n\n${usage.trimEnd()}`);
+  return { exitCode: 2 };
 }
 
 async function run(options: StartOptions): Promise<Ending> {
@@ -176,6 +173,22 @@ function onInterrupt(interruption: AbortController, kill: () => void): void {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
+  whenNpmIsGone(() => interrupt('npm is gone'));
+}
+
+/**
+ * A signal for npm reaches the shell that npm put in between, which dies of it without a word to us. Started by npm, we
+ * stop with it; started by hand, we may well outlive the shell.
+ */
+function whenNpmIsGone(stop: () => void): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop();
+  }, 500);
+  watch.unref();
 }
 
 // A reader that has gone away (`npm start | head`) must not take the servers down with it.

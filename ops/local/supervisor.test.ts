@@ -41,6 +41,22 @@ test('a process that is killed is replaced, and the other one keeps running', as
   for (const pid of world.spawned) assert.not.ok(isAlive(pid), `${pid} was left running`);
 });
 
+test('whoever is told of a start or an end finds the process id changed already', async () => {
+  using world = setup();
+  const seen: (number | undefined)[] = [];
+  const started: { pid: number | undefined }[] = [];
+  const look = () => started.forEach(({ pid }) => seen.push(pid));
+  const child = await world.start('told', [], { onSpawn: look, onExit: look });
+  started.push(child);
+  const before = child.pid;
+  process.kill(before ?? 0, 'SIGKILL');
+  await waitFor('the restart', () => seen.length === 2);
+  assert.is(seen[0], undefined);
+  assert.is(seen[1], child.pid);
+  assert.is.not(seen[1], before);
+  await child.stop();
+});
+
 test('each death after a short life waits twice as long, up to a cap, and a long life starts over', async () => {
   assert.equal(
     [1, 2, 3, 6, 7, 50].map((deaths) => restartDelayMs(deaths)),
@@ -72,8 +88,8 @@ test('each death after a short life waits twice as long, up to a cap, and a long
 test('a process that fails at its first start is reported with the end of its log and not tried again', async () => {
   using world = setup();
   let message = '';
-  await world.start('broken', ['never']).catch((error: Error) => (message = error.message));
-  assert.match(message, /^broken did not start \(code 3\)/);
+  await world.start('broken', ['never']).catch((error: unknown) => (message = String(error)));
+  assert.match(message, /broken did not start \(code 3\)/);
   assert.match(message, /this fixture never becomes ready/);
   assert.is(world.spawned.length, 1);
 });

@@ -71,9 +71,13 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
 
   const begin = (): Life => {
     const started = spawnLife(options);
+    const { pid } = started.child;
+    // Told only once `pid` answers accordingly: whoever listens writes down what it says.
     life = started;
+    if (pid !== undefined) options.onSpawn?.(pid);
     void started.exited.then(() => {
       if (life === started) life = undefined;
+      if (pid !== undefined) options.onExit?.(pid);
     });
     return started;
   };
@@ -146,14 +150,11 @@ function spawnLife(options: SuperviseOptions): Life {
     env: options.env,
   });
   closeSync(logFd);
-  const { pid } = child;
-  if (pid !== undefined) options.onSpawn?.(pid);
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => {
       if (child.pid === undefined) resolve(error.message);
     });
     child.once('exit', (code, signal) => {
-      if (pid !== undefined) options.onExit?.(pid);
       resolve(describeExit({ code, signal }));
     });
   });

@@ -4,16 +4,18 @@ import type { Stack } from './stack-file.ts';
 /** Single quotes protect everything in a shell but a single quote. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Creates a campaign, as it is pasted into a shell. */
-export function curlLine({ gatewayUrl, merchants }: Stack): string {
-  const body = { name: 'Winter sale', adNetworkIds: ['meta'], dailyBudgetMinor: 5_000, currency: 'EUR' };
-  const headers = [`authorization: Bearer ${merchants[0]?.apiKey ?? ''}`, 'content-type: application/json'];
-  return [
-    'curl -sS',
-    `${gatewayUrl}/v1/campaigns`,
-    ...headers.map((h) => `-H ${quoted(h)}`),
-    `-d ${quoted(JSON.stringify(body))}`,
-  ].join(' ');
+/** A campaign on one network, as the first demo merchant. */
+export const firstCampaign = ({ gatewayUrl, merchants }: Stack) => ({
+  url: `${gatewayUrl}/v1/campaigns`,
+  headers: { authorization: `Bearer ${merchants[0]?.apiKey ?? ''}`, 'content-type': 'application/json' },
+  body: JSON.stringify({ name: 'Winter sale', adNetworkIds: ['meta'], dailyBudgetMinor: 5_000, currency: 'EUR' }),
+});
+
+/** The same, to be pasted into a shell. */
+export function curlLine(stack: Stack): string {
+  const { url, headers, body } = firstCampaign(stack);
+  const given = Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`);
+  return ['curl -sS', url, ...given, `-d ${quoted(body)}`].join(' ');
 }
 
 /** What a person needs to look around, once everything runs. */

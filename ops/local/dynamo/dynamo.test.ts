@@ -6,7 +6,6 @@ import {
   BatchGetItemCommand,
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
-  CreateTableCommand,
   DeleteTableCommand,
   DescribeTimeToLiveCommand,
   DynamoDBClient,
@@ -22,6 +21,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createDynamoTable } from '../../../core/testing/dynamo-table.ts';
 import { waitFor } from '../../../core/testing/wait-for.ts';
 import { startDynamo } from './start.ts';
 
@@ -51,15 +51,10 @@ let made = 0;
 /** A table of one's own. */
 async function setup() {
   const TableName = `table-${++made}`;
-  const createTable = () =>
-    client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      }),
-    );
+  const createTable = async () => {
+    await createDynamoTable(client, TableName);
+    return TableName;
+  };
   await createTable();
   return {
     client,
