@@ -1,5 +1,6 @@
 import { type Job, Queue, type RedisQueueBackend, createRedisBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { WakeEntry } from './wake-entries.ts';
 import { laneQueueName } from '../core/runtime/queue-names.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 
@@ -10,22 +11,9 @@ import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
  *
  * All lanes share one Redis connection: a BullMQ Worker per merchant would need a blocking connection and timers each.
  */
-export interface Pointer {
-  mseq: number;
-  type: string;
-  correlationId: string;
-}
-
-export interface LaneEntry {
-  merchantId: string;
-  pointers: readonly Pointer[];
-  /** Events of the merchant that are accepted and not yet worked, these included. */
-  backlog: number;
-}
-
 export interface Lanes {
   /** Adds pointers where the lane is below its cap; what is beyond it waits in the inbox only. */
-  addPointers(entries: readonly LaneEntry[]): Promise<void>;
+  addPointers(entries: readonly WakeEntry[]): Promise<void>;
   /** Removes every pointer up to the cursor, and the lane's remaining keys when nothing is left. */
   trim(merchantId: string, cursor: number): Promise<void>;
 }
@@ -99,7 +87,7 @@ export function createLanes(options: { redis: Redis; prefix: string; cap: number
     return queue;
   };
 
-  const add = async ({ merchantId, pointers, backlog }: LaneEntry): Promise<readonly Job[]> => {
+  const add = async ({ merchantId, pointers, backlog }: WakeEntry): Promise<readonly Job[]> => {
     const room = Math.max(0, cap - (backlog - pointers.length));
     const fitting = pointers.slice(0, room);
     if (fitting.length === 0) return [];

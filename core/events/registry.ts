@@ -1,7 +1,7 @@
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
-import type { EventDefinition, EventVersion, HandlerDefinition } from './definition.ts';
+import type { EventDefinition, EventVersion } from './definition.ts';
 
 /**
  * Every event of the system. Queues, topics, subscriptions, alarms, dashboards, documents and the DLQ commands derive from
@@ -42,13 +42,6 @@ function definitionFaults(d: EventDefinition): string[] {
 
 export const currentVersion = (definition: EventDefinition): EventVersion =>
   definition.versions[definition.versions.length - 1] ?? definition.versions[0];
-
-export function handlerNamed(registry: Registry, name: string): { event: EventDefinition; handler: HandlerDefinition } {
-  for (const event of registry.values()) {
-    for (const handler of event.handlers) if (handler.name === name) return { event, handler };
-  }
-  throw new Error(`no event has a handler named ${name}`);
-}
 
 export const registry: Registry = createRegistry([
   productCoreDataUpdatedEvent,

@@ -71,8 +71,6 @@ type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
 /** `LANEWAY_WINDOW_EVENTS` is `config.windowEvents`. */
 export type Config = { readonly [K in keyof Raw as Camel<Stripped<K>>]: Raw[K] };
 
-export const settingNames: readonly string[] = Object.keys(schema.shape);
-
 const camel = (name: string) =>
   name
     .replace(/^LANEWAY_/, '')
