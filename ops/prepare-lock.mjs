@@ -102,9 +102,21 @@ function underGuard(guard, remove) {
 function isRunning(pid) {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     // EPERM: it runs, under another user
     return error.code === 'EPERM';
+  }
+  return !isZombie(pid);
+}
+
+/** Ended, and not reaped by its parent: where process 1 reaps nobody, such a process id stays for good. */
+function isZombie(pid) {
+  try {
+    // pid (command) state …; the command may contain anything, brackets too
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .startsWith('Z');
+  } catch {
+    return false;
   }
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -259,6 +260,21 @@ test('the lock of a process that is gone is taken over', async () => {
     write(join(folder, 'lock/pid'), String(gone.pid));
     assert.is(await prepare.withLock(join(folder, 'lock'), () => Promise.resolve('held')), 'held');
     assert.equal(readdirSync(folder), []);
+  });
+});
+
+test('the lock of a process that ended and that nobody reaps is taken over', async () => {
+  await inTempFolder(async (folder) => {
+    // the shell starts a child and becomes `sleep`, which never asks for its exit
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(parent.stdout, 'data');
+    const lock = join(folder, 'lock');
+    write(join(lock, 'pid'), String(line).trim());
+    // a lock that fell silent is taken over too, later: this one never falls silent
+    const beat = setInterval(() => existsSync(lock) && utimesSync(lock, new Date(), new Date()), 100);
+    assert.is(await prepare.withLock(lock, () => (clearInterval(beat), Promise.resolve('held'))), 'held');
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
   });
 });
 

@@ -16,6 +16,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { compileCacheDir } from './local/data-folder.ts';
 import { stripComments, stripCommentsAndStrings } from './strip-comments.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -124,7 +125,13 @@ function judge(file: TestFile, run: Run): Verdict {
 async function runFile(file: TestFile, stackEnv: Record<string, string>): Promise<Run> {
   const startedAt = performance.now();
   const mark = randomUUID();
-  const env: NodeJS.ProcessEnv = { ...process.env, ...stackEnv, NO_COLOR: '1', LANEWAY_TEST_FILE_MARK: mark };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    ...stackEnv,
+    NO_COLOR: '1',
+    LANEWAY_TEST_FILE_MARK: mark,
+    NODE_COMPILE_CACHE: compileCacheDir,
+  };
   // kleur and Node would take it over NO_COLOR
   delete env['FORCE_COLOR'];
   const child = spawn(process.execPath, [file.path], {
@@ -303,7 +310,8 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      jobs: { type: 'string', default: '3' },
+      // more than there are cores on a small machine: much of the time goes into waiting
+      jobs: { type: 'string', default: '4' },
       list: { type: 'boolean', default: false },
       files: { type: 'boolean', default: false },
       stack: { type: 'string', default: join(root, 'ops/testing-stack.ts') },

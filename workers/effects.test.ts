@@ -449,7 +449,11 @@ test('an outcome that cannot be recorded ends too, without holding its neighbour
   await s.desire('active', { objectKey: 'c2' });
   const dead = await s.reaches('dead', actors);
   assert.is(dead.object_key, 'c1');
-  assert.equal((await outbox(s)).map((r) => r.stream).toSorted(), ['dead-letters', 'events']);
+  const told = await waitFor('both to be told of', async () => {
+    const rows = await outbox(s);
+    return rows.length === 2 ? rows : undefined;
+  });
+  assert.equal(told.map((r) => r.stream).toSorted(), ['dead-letters', 'events']);
   assert.equal(
     (await s.calls()).map(({ op }) => op),
     ['create', 'create'],

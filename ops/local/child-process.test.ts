@@ -117,6 +117,16 @@ test('a child that watches its parent goes when the parent is killed', async () 
   await waitFor('the child to go', () => !isAlive(pid));
 });
 
+test('a process that ended counts as gone, also while nobody reaps it', async () => {
+  // the shell starts a child and becomes `sleep`, which knows of no child and never asks for its exit
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line]: unknown[] = await once(parent.stdout, 'data');
+  const pid = Number(String(line));
+  await waitFor('the child to end', () => !isAlive(pid));
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
+});
+
 test('stopPid stops a process that is not a child, and takes one that is gone for stopped', async () => {
   using world = setup();
   const child = await world.start(`process.on('SIGTERM', () => {}); ${world.announce} ${forever}`);

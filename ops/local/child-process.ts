@@ -128,13 +128,27 @@ export function exitWithParent(stop: () => void): void {
   process.stdin.resume();
 }
 
-/** Whether a process with that id exists, ours or not. */
+/**
+ * Whether a process with that id runs, ours or not. One that ended and was never reaped does not: what outlives its
+ * parent falls to process 1, and in a container that is often a program that reaps nobody.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    // pid (command) state …; the command may contain anything, spaces and brackets too
+    return /^[ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, ''));
+  } catch {
+    // it ended and was reaped between the two questions
+    return true;
   }
 }
 

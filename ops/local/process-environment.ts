@@ -1,3 +1,4 @@
+import { compileCacheDir } from './data-folder.ts';
 import type { Secrets } from './secrets.ts';
 
 /** The addresses of one running stack, as its processes are told them. */
@@ -56,6 +57,7 @@ const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<S
   LANEWAY_BODY_HMAC_KEY: secrets.bodyHmacKey,
   LANEWAY_HOST: '127.0.0.1',
   LANEWAY_DRAIN_MS: String(drainMs),
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? compileCacheDir,
 });
 
 /** What PostgreSQL's 200 connections leave to the workers together. */
@@ -63,6 +65,8 @@ const workerConnections = 140;
 
 export const workerEnvironment = (stack: Shared, name: string, workers: number): Record<string, string> => ({
   ...shared(stack, name, 'laneway_worker'),
+  // A stop waits for the receives that are open, and the emulator does not charge by the request.
+  LANEWAY_POLL_WAIT_SECONDS: '2',
   LANEWAY_POSTGRES_POOL: String(Math.max(2, Math.min(20, Math.floor(workerConnections / workers)))),
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
