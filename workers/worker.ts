@@ -1,0 +1,212 @@
+import { startActors } from './actors.ts';
+import { createActivations } from './activate.ts';
+import { createEffectActors } from './effects.ts';
+import { createHealthApp, listen } from './health.ts';
+import { createIntake } from './intake.ts';
+import { createIntakeGate } from './intake-gate.ts';
+import { createLanes } from './lanes.ts';
+import { createOutboxRelay } from './outbox-relay.ts';
+import { purgeOutbox } from './outbox-rows.ts';
+import type { Ledger } from './settle.ts';
+import { createSweeper } from './sweep.ts';
+import { resolveAddresses } from '../core/clients/addresses.ts';
+import { connectDynamoDB } from '../core/clients/dynamodb.ts';
+import { connectPostgres } from '../core/clients/postgres.ts';
+import { connectRedis } from '../core/clients/redis.ts';
+import { connectS3 } from '../core/clients/s3.ts';
+import { connectSNS } from '../core/clients/sns.ts';
+import { connectSQS } from '../core/clients/sqs.ts';
+import { purgeIdempotencyKeys } from '../core/contexts/access/purge-idempotency-keys.ts';
+import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
+import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
+import type { HandlerModule } from '../core/events/handler.ts';
+import type { Registry } from '../core/events/registry.ts';
+import { topologyOf } from '../core/events/topology.ts';
+import { systemClock as clock } from '../core/runtime/clock.ts';
+import { type Config, required } from '../core/runtime/config.ts';
+import { LanewayError } from '../core/runtime/errors.ts';
+import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
+import { createLog } from '../core/runtime/log.ts';
+import { bullPrefix } from '../core/runtime/queue-names.ts';
+
+/** How long before the drain deadline a lane that is still being worked is given up and put back. */
+const PUT_BACK_MS = 5_000;
+
+export async function loadHandlers(events: Registry): Promise<ReadonlyMap<string, HandlerModule>> {
+  const handlers = [...events.values()].flatMap((event) => event.handlers);
+  return new Map(await Promise.all(handlers.map(async ({ name, load }) => [name, await load()] as const)));
+}
+
+/** The first statement of a transaction may be its last for this long; below the lease, so that a fence is never held over it. */
+const idleInTransactionMs = (config: Config): number => Math.floor(config.leaseMs / 2);
+
+export interface WorkerOptions {
+  config: Config;
+  /** The events this worker polls for and works. */
+  registry: Registry;
+  /** By handler name: every handler of the registry. */
+  handlers: ReadonlyMap<string, HandlerModule>;
+}
+
+/**
+ * Wires and starts one worker: polls, accepts, works lanes and effects, relays, sweeps. Resolves when it is ready; it then
+ * runs until a signal drains it. Rejects when it cannot start: a setting is missing, a server is away, the schema is not
+ * one it can work with.
+ */
+export async function runWorker({ config, registry, handlers }: WorkerOptions): Promise<void> {
+  const worker = config.processName ?? `worker-${process.pid}`;
+  const log = createLog(worker, config.logLevel);
+  const lifecycle = createLifecycle(log, config.drainMs);
+  drainOnSignals(lifecycle);
+  const prefix = bullPrefix(config.stack);
+
+  const postgres = connectPostgres({
+    url: config.postgresUrl,
+    poolSize: config.postgresPool,
+    applicationName: worker,
+    statementTimeoutMs: config.leaseMs,
+    idleInTransactionTimeoutMs: idleInTransactionMs(config),
+    lockTimeoutMs: config.leaseMs,
+  });
+  lifecycle.onStop('postgres', () => postgres.close());
+  const { db, pool } = postgres;
+  const redis = connectRedis(config.redisUrl, worker);
+  lifecycle.onStop('redis', () => Promise.resolve(redis.disconnect()));
+  await checkSchema(db);
+  await ensurePartitions(db, clock.now());
+
+  const [sqs, sns, dynamodb, s3] = [connectSQS(), connectSNS(), connectDynamoDB(), connectS3()];
+  const topology = topologyOf(registry, config.stack);
+  const addresses = await resolveAddresses(sqs, topology, { region: config.awsRegion, account: config.awsAccount });
+
+  const lanes = createLanes({ redis, prefix, cap: config.laneCap, log });
+  const activations = createActivations({ redis, prefix, partitions: config.activationPartitions });
+  lifecycle.onStop('activations', () => activations.close());
+
+  const relay = createOutboxRelay({ db, sqs, sns, addresses, worker, clock, log });
+  lifecycle.onStop('outbox relay', () => relay.stop());
+
+  const adNetworks = createAdNetworkDriver({
+    baseUrl: required(config, 'adNetworkUrl'),
+    token: required(config, 'adNetworkToken'),
+    clock,
+  });
+  const effects = createEffectActors({
+    db,
+    redis,
+    prefix,
+    dynamodb,
+    claimsTable: `${config.stack}-claims`,
+    drivers: (destination) => {
+      if (destination.startsWith('ad-network:')) return adNetworks;
+      throw new LanewayError('config.invalid', `this release knows no destination ${destination}`, {
+        retry: 'backoff',
+      });
+    },
+    registry,
+    worker,
+    leaseMs: config.leaseMs,
+    concurrency: config.effectActors,
+    clock,
+    log,
+    emitted: () => relay.nudge(),
+  });
+  lifecycle.onStop('effect actors', () => effects.stop());
+
+  const committed = (merchantId: string, ledger: Ledger, cursor: number) => {
+    void lanes.trim(merchantId, cursor);
+    if (ledger.outbox.length > 0) relay.nudge();
+    if (ledger.intents.length > 0)
+      effects.wake(ledger.intents).catch((error: unknown) => {
+        log.warn('effects not woken, the sweeper will', {
+          error: error instanceof Error ? error.message : String(error),
+        });
+      });
+  };
+  const actors = startActors({
+    deps: {
+      registry,
+      handlers,
+      random: Math.random,
+      pool,
+      clock,
+      worker,
+      windowEvents: config.windowEvents,
+      windowBytes: config.windowBytes,
+      quantumWindows: config.quantumWindows,
+      quantumMs: config.quantumMs,
+      leaseMs: config.leaseMs,
+      committed,
+    },
+    redis,
+    prefix,
+    activations,
+    concurrency: config.actors,
+    leaseMs: config.leaseMs,
+    log,
+    readWake: async (merchantId) =>
+      (await db.selectFrom('lanes').select('wake').where('merchant_id', '=', merchantId).executeTakeFirst())?.wake ?? 0,
+  });
+  lifecycle.onStop('actors', () => actors.stop(config.drainMs - PUT_BACK_MS));
+
+  const sweeper = createSweeper({
+    db,
+    redis,
+    prefix,
+    clock,
+    log,
+    everyMs: config.sweepMs,
+    wakeMerchants: (merchantIds) => activations.wake(merchantIds),
+    wakeEffects: (keys) => effects.wake(keys),
+    housekeeping: async () => {
+      await purgeOutbox(db, clock.now());
+      await purgeIdempotencyKeys(db, clock.now());
+    },
+  });
+  lifecycle.onStop('sweeper', () => sweeper.stop());
+
+  const gate = createIntakeGate({ db, redis, clock, log });
+  lifecycle.onStop('intake gate', () => gate.stop());
+
+  const intake = createIntake({
+    config,
+    topology,
+    registry,
+    addresses,
+    db,
+    sqs,
+    s3,
+    dynamodb,
+    clock,
+    log,
+    mayPoll: () => gate.open,
+    wake: async (entries) => {
+      await lanes.addPointers(entries);
+      const merchants = entries.map((entry) => entry.merchantId);
+      await activations.wake(merchants);
+      return merchants;
+    },
+  });
+  lifecycle.onStop('intake', () => intake.stop());
+
+  const health = await listen(
+    createHealthApp(lifecycle, () => ({
+      intake: { open: gate.open, reason: gate.reason },
+      lanesActive: actors.active,
+      pollers: intake.report(),
+    })),
+    config.host,
+    config.port,
+  );
+  lifecycle.onStop('health endpoint', () => health.close());
+
+  await gate.check();
+  gate.start();
+  relay.start();
+  effects.start();
+  sweeper.start();
+  intake.start();
+  lifecycle.ready();
+  log.info('ready', { url: health.url, queues: topology.queues.map((queue) => queue.name) });
+  process.send?.({ type: 'ready', url: health.url });
+}
