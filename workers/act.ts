@@ -13,7 +13,7 @@ import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFence } from './fence.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
-import { type OpenedEvent, openEvent, readInboxRow, readWindow } from './window.ts';
+import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { newOwner } from '../core/runtime/ids.ts';
@@ -40,7 +40,13 @@ export interface ActDependencies extends ExecuteDependencies {
   /** A lane transaction may not outlive the lease; 5 s of it are left for the commit and the next renewal. */
   leaseMs: number;
   /** Called after each commit, with what it wrote. */
-  committed(merchantId: string, ledger: Ledger, cursor: number): void;
+  committed(lanes: readonly CommittedLane[]): void;
+}
+
+export interface CommittedLane {
+  merchantId: string;
+  ledger: Ledger;
+  cursor: number;
 }
 
 export type LaneEnd =
@@ -48,6 +54,8 @@ export type LaneEnd =
   | { kind: 'yield'; events: number }
   /** Nothing can run before `until`; without it, not before an operator acts. */
   | { kind: 'waiting'; events: number; until: Date | undefined; wake: number };
+
+export const newTenure = (worker: string): Tenure => ({ owner: newOwner(), worker, expectedCursor: undefined });
 
 const LEASE_MARGIN_MS = 5_000;
 
@@ -72,16 +80,16 @@ type Step =
 
 /**
  * Rejects with infrastructure errors, `fence.lost` among them, and with `stop`'s reason: the visit is then void. `yield`
- * ends the visit after the window in hand.
+ * ends the visit after the window in hand. `tenure` goes on with a lane that this process has the fence of.
  */
 export async function workLane(
   deps: ActDependencies,
   merchantId: string,
-  options: { careful: boolean; stop: AbortSignal; yield?: AbortSignal },
+  options: { careful: boolean; stop: AbortSignal; yield?: AbortSignal; tenure?: Tenure },
 ): Promise<LaneEnd> {
   const visit: Visit = {
     merchantId,
-    tenure: { owner: newOwner(), worker: deps.worker, expectedCursor: undefined },
+    tenure: options.tenure ?? newTenure(deps.worker),
     stop: options.stop,
     plan: [],
     carefulLeft: options.careful ? deps.windowEvents : 0,
@@ -102,7 +110,7 @@ export async function workLane(
       case 'worked':
         events += step.events;
         windows += 1;
-        deps.committed(merchantId, step.ledger, step.cursor);
+        deps.committed([{ merchantId, ledger: step.ledger, cursor: step.cursor }]);
         if (!step.more) return { kind: 'caught-up', events };
         if (
           options.yield?.aborted === true ||
@@ -120,6 +128,8 @@ export async function workLane(
 /** What a transaction was doing when it ended, for whoever has to say what that means. */
 interface Trace {
   size: number;
+  /** The window's events, in order. */
+  events: readonly OpenedEvent[];
   alone: AloneInput | undefined;
   running: Running | undefined;
   /** Where the lane stood; undefined until the fence was taken. */
@@ -127,7 +137,7 @@ interface Trace {
 }
 
 async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
-  const trace: Trace = { size: 0, alone: undefined, running: undefined, cursor: undefined };
+  const trace: Trace = { size: 0, events: [], alone: undefined, running: undefined, cursor: undefined };
   const deadlineMs = Math.max(deps.leaseMs / 2, deps.leaseMs - LEASE_MARGIN_MS);
   try {
     return await inLaneTransaction(deps.pool, deadlineMs, visit.stop, (trx, signal) =>
@@ -140,7 +150,8 @@ async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
       return await recordEnded(deps, visit, trace.alone, trace.running, trace.cursor, deadline);
     // Nothing is classified while several events share a transaction: the failure may be another one's doing.
     if (trace.size > 1 && (error instanceof WindowMustShrink || deadline !== undefined)) {
-      shrink(visit, trace.size, error instanceof WindowMustShrink ? error.index : undefined);
+      const culprit = error instanceof WindowMustShrink && error.culprit !== undefined;
+      shrink(visit, trace.size, culprit ? trace.events.indexOf(error.culprit) : undefined);
       return { kind: 'again' };
     }
     throw error;
@@ -192,7 +203,10 @@ async function takeStep(
   if (mustWait) return { kind: 'waiting', until: lane.dueAt ?? undefined, wake: lane.wake };
 
   const limit = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
-  const rows = await readWindow(trx, merchantId, lane, { events: limit, bytes: deps.windowBytes });
+  const { cursor, cursorDay } = lane;
+  const size = { events: limit, bytes: deps.windowBytes };
+  const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size);
+  const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
   const last = rows.at(-1);
   if (last === undefined) return { kind: 'caught-up' };
   const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
@@ -201,12 +215,15 @@ async function takeStep(
     return await stepAlone(deps, trx, visit, lane, { opened: first, pairs: head, held, base }, trace);
 
   trace.size = rows.length;
-  const ledger = await executeTogether(deps, trx, events, held, base);
+  trace.events = events;
+  const fault = events.find((opened) => opened.fault !== undefined);
+  if (fault !== undefined) throw new WindowMustShrink(fault, fault.fault);
+  const ledger = emptyLedger();
+  await executeTogether(deps, trx, [{ merchantId, events, held, ledger }], base);
   const recount = open.length > 0 || ledger.deliveries.length > 0;
   const move = { cursor: last.mseq, cursorDay: last.day, recount };
-  await settle(trx, merchantId, visit.tenure, ledger, move, base.now);
+  await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], base.now);
   afterCommit(visit, last.mseq, rows.length);
-  const more = rows.length >= limit || limit < deps.windowEvents;
   return { kind: 'worked', events: rows.length, cursor: last.mseq, more, ledger };
 }
 
@@ -250,7 +267,8 @@ async function stepAlone(
     const mark = markAttempt(alone);
     if (mark !== undefined) {
       const ledger = { ...emptyLedger(), deliveries: mark.rows };
-      await settle(trx, merchantId, visit.tenure, ledger, { ...stay, recount: true }, alone.base.now);
+      const move = { ...stay, recount: true };
+      await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], alone.base.now);
       visit.tenure.expectedCursor = lane.cursor;
       visit.marked = mark.pair;
       return { kind: 'again' };
@@ -288,7 +306,8 @@ async function settleAlone(
   const recount =
     lane.openDeliveries > 0 || lane.dueAt !== null || ledger.deliveries.length > 0 || ledger.finished.length > 0;
   const move = { ...to, recount, ...(block === undefined ? {} : { block }) };
-  await settle(trx, visit.merchantId, visit.tenure, ledger, move, input.base.now);
+  const { merchantId, tenure } = visit;
+  await settle(trx, [{ merchantId, tenure, ledger, move }], input.base.now);
   afterCommit(visit, to.cursor, moves ? 1 : 0);
   return { kind: 'worked', events: moves ? 1 : 0, cursor: to.cursor, more: true, ledger };
 }

@@ -8,6 +8,7 @@ import type { ActDependencies } from './act.ts';
 import { createActivations } from './activate.ts';
 import { startActors } from './actors.ts';
 import { createSweeper } from './sweep.ts';
+import type { TurnLimits } from './turns.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { type HandlerModule, done } from '../core/events/handler.ts';
 import { registry } from '../core/events/registry.ts';
@@ -28,7 +29,9 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
   const dir = mkdtempSync(join(tmpdir(), 'laneway-actors-'));
   const server = await startRedis({ dir });
   const redis = connectRedis(server.url, 'test');
-  const activations = createActivations({ redis, prefix: world.stack, partitions: 2 });
+  const activations = createActivations({
+    ...{ redis, prefix: world.stack, partitions: 2, worker: 'test', leaseMs, clock: systemClock },
+  });
   const { db } = world.postgres;
   const deps: ActDependencies = {
     registry,
@@ -44,22 +47,29 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
     leaseMs,
     committed: () => undefined,
   };
-  const actor = (overrides: Partial<ActDependencies> = {}) => {
+  const actor = (overrides: Partial<ActDependencies> = {}, limits: Partial<TurnLimits> = {}) => {
     const connection = connectRedis(server.url, 'actor');
+    const { worker = 'test' } = overrides;
+    const own = createActivations({
+      ...{ redis: connection, prefix: world.stack, partitions: 2, worker, leaseMs, clock: systemClock },
+    });
     const actors = startActors({
       deps: { ...deps, ...overrides },
-      redis: connection,
-      prefix: world.stack,
-      activations,
+      limits: { ...deps, convoyLanes: 8, convoyEvents: 100, convoyBytes: 1_000_000, ...limits },
+      activations: own,
+      crews: 2,
       concurrency,
+      convoyMs: Math.min(1_000, leaseMs / 4),
+      lockTimeoutMs: 100,
       leaseMs,
       log: silentLog,
-      readWake: () => Promise.resolve(0),
+      readWakes: () => Promise.resolve(new Map()),
     });
     return {
       ...actors,
       stop: async (graceMs = 5_000) => {
         await actors.stop(graceMs);
+        await own.close();
         connection.disconnect();
       },
     };
@@ -186,9 +196,7 @@ test('a lane whose worker died is worked by another after its lease, and the dea
   // The server ends the session of a worker that went silent inside a transaction; its lock on the activation runs out.
   await sql`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and state = 'idle in transaction'`.execute(at.db);
-  for (const queue of at.activations.queues) {
-    for (const job of await queue.getActive()) await at.redis.del(`${queue.opts.prefix}:${queue.name}:${job.id}:lock`);
-  }
+  for (const key of await at.redis.keys('*:lock')) await at.redis.del(key);
   const successor = at.actor({ worker: 'successor' });
   await waitFor('the events', async () => (await at.applied())[0]?.mseqs.length === 3);
   release();

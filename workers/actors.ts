@@ -1,71 +1,89 @@
-import { DelayedError, type Job, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { type ActDependencies, type LaneEnd, workLane } from './act.ts';
-import type { ActivationData, Activations } from './activate.ts';
-import { activationWorkerOptions } from './activation-worker.ts';
-import { type Lease, holdLease } from './lease.ts';
+import { type ActDependencies, type LaneEnd, newTenure, workLane } from './act.ts';
+import { createAlonePool } from './alone-pool.ts';
+import type { Activations } from './activate.ts';
+import type { Activation, ActivationEnd, ActivationQueue } from './activation-queue.ts';
+import { type CrewDependencies, type Member, runCrew } from './crew.ts';
+import { createLeases } from './leases.ts';
+import { createSuspects } from './suspects.ts';
+import type { TurnLimits } from './turns.ts';
+import { createWorkSignal } from './work-signal.ts';
+import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
-import { activationQueueName } from '../core/runtime/queue-names.ts';
 
 /**
- * The fleet's actors in this process: each takes an activation, works the merchant's lane under the activation's lock as
- * its lease, and ends the activation in one of these ways.
+ * The fleet's actors in this process. Crews claim activations and work their lanes together; a lane that has something open,
+ * or made others fail, is worked on its own beside them. An activation ends in one of these ways.
  *
- * active ─► completed   caught up, or the fence was lost, or put back at shutdown
- * active ─► completed, with a new activation behind it    quantum used: to the tail, behind every merchant that waits
- * active ─► delayed     the head of the lane is not due, or infrastructure is away
- *
- * The processor throws nothing but DelayedError: any other throw would fail the activation and leave its merchant asleep.
+ * active ─► gone      caught up, or paused; or its lease or fence was lost, and it is somebody else's by then
+ * active ─► waiting   its turn is over, or a shutdown puts it back: to the tail, behind every merchant that waits
+ * active ─► delayed   the head of the lane is not due, or infrastructure is away
  */
 export interface Actors {
   /** Stops taking activations, lets windows finish, puts back what is left. Resolves when no lane is being worked. */
   stop(graceMs: number): Promise<void>;
+  /** Lanes being worked. */
   readonly active: number;
 }
 
 export interface ActorOptions {
   deps: ActDependencies;
-  redis: Redis;
-  prefix: string;
+  limits: TurnLimits;
   activations: Activations;
+  /** Transactions that are shared by several lanes, at a time. */
+  crews: number;
+  /** Lanes that are worked on their own, at a time. */
   concurrency: number;
+  convoyMs: number;
+  lockTimeoutMs: number;
   leaseMs: number;
   log: Log;
-  /** Reads `lanes.wake`, which a resume raises. */
-  readWake(merchantId: string): Promise<number>;
+  /** Reads `lanes.wake` of many lanes, which a resume raises. */
+  readWakes(merchantIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
 const INFRASTRUCTURE_BASE_MS = 250;
 const INFRASTRUCTURE_CAP_MS = 10_000;
+/** How long a Redis that does not answer holds a crew before it goes on without; the sweeper makes up for what was lost. */
+const EXCHANGE_DEADLINE_MS = 5_000;
+const EXCHANGE_PAUSE_MS = 500;
+const SUSPECT_MS = 30_000;
 
 export function startActors(options: ActorOptions): Actors {
-  const { deps, activations, leaseMs, log } = options;
+  const { deps, activations, leaseMs, log, limits } = options;
+  const { clock } = deps;
   const stopping = new AbortController();
   /** Fires when the grace of a shutdown is over: transactions in flight are given up. */
   const giveUp = new AbortController();
   const trouble = onceWhileFailing(log, 'lanes');
+  const redisTrouble = onceWhileFailing(log, 'activations in Redis');
+  const suspects = createSuspects({ forMs: SUSPECT_MS, clock });
   let active = 0;
 
-  const visit = async (job: Job<ActivationData>, lease: Lease): Promise<LaneEnd | 'void'> => {
-    const { merchantId } = job.data;
-    try {
-      const end = await workLane(deps, merchantId, {
-        careful: job.stalledCounter > 0,
-        stop: AbortSignal.any([lease.signal, giveUp.signal]),
-        yield: stopping.signal,
-      });
-      trouble.ok();
-      return end;
-    } catch (error) {
-      if (lease.signal.aborted) return 'void';
+  const startPartition = (queue: ActivationQueue) => {
+    const leases = createLeases({ leaseMs, log, renew: (held) => queue.renew(held, leaseMs) });
+    const signal = createWorkSignal({ queue, clock, stopping: stopping.signal, failing: redisTrouble.failing });
+
+    const exchange: CrewDependencies['exchange'] = async (ends, room) => {
+      if (ends.length === 0 && room <= 0) return { claimed: [], dueAt: undefined };
+      try {
+        const done = await withDeadline('exchanging activations', EXCHANGE_DEADLINE_MS, () =>
+          queue.exchange(ends, { room: Math.max(0, room), leaseMs, nowMs: clock.now() }),
+        );
+        redisTrouble.ok();
+        return done;
+      } catch (error) {
+        redisTrouble.failing(error);
+        await clock.sleep(EXCHANGE_PAUSE_MS, stopping.signal);
+        return { claimed: [], dueAt: undefined };
+      }
+    };
+
+    const afterTrouble = (activation: Activation, error: unknown): ActivationEnd => {
+      const { merchantId } = activation;
       if (giveUp.signal.aborted) {
         log.warn('lane put back by shutdown', { merchantId });
-        return { kind: 'yield', events: 0 };
-      }
-      if (error instanceof LanewayError && error.code === 'fence.lost') {
-        log.warn('refused by the fence: another owner has this lane', { merchantId, ...error.detail });
-        return 'void';
+        return { activation, action: 'again' };
       }
       if (isInfrastructureError(error)) trouble.failing(error);
       else {
@@ -76,66 +94,124 @@ export function startActors(options: ActorOptions): Actors {
           stack: unexpected.stack,
         });
       }
-      const tries = Math.min(job.attemptsStarted, 10);
-      const ceiling = Math.min(INFRASTRUCTURE_CAP_MS, INFRASTRUCTURE_BASE_MS * 2 ** tries);
-      const until = new Date(deps.clock.now() + Math.round(ceiling * (0.5 + deps.random() / 2)));
-      return { kind: 'waiting', events: 0, until, wake: -1 };
-    }
-  };
+      const ceiling = Math.min(
+        INFRASTRUCTURE_CAP_MS,
+        INFRASTRUCTURE_BASE_MS * 2 ** Math.min(activation.claimCount, 10),
+      );
+      return { activation, action: 'later', atMs: clock.now() + Math.round(ceiling * (0.5 + deps.random() / 2)) };
+    };
 
-  const process = async (job: Job<ActivationData>, token = ''): Promise<void> => {
-    const { merchantId } = job.data;
-    active += 1;
-    using lease = holdLease(job, token, leaseMs, log.child({ merchantId }));
-    try {
-      const end = await visit(job, lease);
-      if (end === 'void') return;
+    const refused = ({ activation: { merchantId } }: Member, error: Error) => {
+      const detail = error instanceof LanewayError ? error.detail : {};
+      log.warn('refused by the fence: another owner has this lane', { merchantId, ...detail });
+    };
+
+    const visit = async (member: Member): Promise<ActivationEnd | undefined> => {
+      const { activation, lease, tenure } = member;
+      const { merchantId } = activation;
+      let end: LaneEnd;
+      try {
+        end = await workLane(deps, merchantId, {
+          careful: activation.stalledCount > 0,
+          stop: AbortSignal.any([lease.signal, giveUp.signal]),
+          yield: stopping.signal,
+          tenure,
+        });
+        trouble.ok();
+      } catch (error) {
+        if (lease.signal.aborted) return undefined;
+        if (!giveUp.signal.aborted && error instanceof LanewayError && error.code === 'fence.lost') {
+          refused(member, error);
+          return undefined;
+        }
+        return afterTrouble(activation, error);
+      }
       switch (end.kind) {
         case 'caught-up':
-          return;
+          return { activation, action: 'done' };
         case 'yield':
-          await activations.wake([merchantId]);
-          return;
+          return { activation, action: 'again' };
         case 'waiting':
-          if (end.until === undefined) return;
-          await suspend(job, token, end.until, end.wake);
-          throw new DelayedError();
+          if (end.until === undefined) return { activation, action: 'done' };
+          await suspend(activation, end.until, end.wake);
+          return undefined;
         default:
-          end satisfies never;
+          return end satisfies never;
       }
-    } catch (error) {
-      if (error instanceof DelayedError) throw error;
-      // Redis refused to put the activation back or away. The sweeper wakes the merchant again.
-      trouble.failing(error);
-    } finally {
-      active -= 1;
-    }
+    };
+
+    /**
+     * Wake-ups that arrive during a suspension are absorbed by it. A resume that came between the window and here would be
+     * lost, so the lane's `wake` is read again once the activation is delayed.
+     */
+    const suspend = async (activation: Activation, until: Date, wake: number): Promise<void> => {
+      await exchange([{ activation, action: 'later', atMs: until.getTime() }], 0);
+      const { merchantId } = activation;
+      const wakes = await options.readWakes([merchantId]).catch(() => new Map<string, number>());
+      if ((wakes.get(merchantId) ?? wake) !== wake) await queue.promote([activation]).catch(redisTrouble.failing);
+    };
+
+    const alone = createAlonePool<Member>({
+      concurrency: options.concurrency,
+      run: async (member) => {
+        const end = stopping.signal.aborted
+          ? ({ activation: member.activation, action: 'again' } as const)
+          : await visit(member);
+        member.lease.release();
+        active -= 1;
+        if (end !== undefined) await exchange([end], 0);
+        signal.raise();
+      },
+    });
+
+    const crewDeps: CrewDependencies = {
+      ...deps,
+      limits,
+      convoyMs: options.convoyMs,
+      lockTimeoutMs: options.lockTimeoutMs,
+      queue,
+      leaseMs,
+      stopping: stopping.signal,
+      giveUp: giveUp.signal,
+      admit: (activation) => ({
+        activation,
+        lease: leases.hold(activation),
+        tenure: newTenure(deps.worker),
+        startedAt: clock.now(),
+        windows: 0,
+      }),
+      workAlone: (member) => {
+        active += 1;
+        alone.add(member);
+      },
+      roomAlone: () => alone.room,
+      idle: signal.wait,
+      exchange,
+      committed: (lanes) => deps.committed(lanes),
+      suspect: suspects.add,
+      isSuspect: suspects.has,
+      refused,
+      afterTrouble,
+      working: trouble.ok,
+      lanes: (change) => (active += change),
+    };
+    const crews = Array.from({ length: Math.max(1, Math.ceil(options.crews / activations.queues.length)) }, () =>
+      runCrew(crewDeps),
+    );
+    const recovery = setInterval(
+      () => void queue.recoverStalled().then(undefined, redisTrouble.failing),
+      Math.max(100, Math.floor(leaseMs / 10)),
+    );
+    return async () => {
+      signal.raise();
+      await Promise.all(crews);
+      await alone.ended();
+      clearInterval(recovery);
+      leases.close();
+    };
   };
 
-  /**
-   * Wake-ups that arrive during a suspension are absorbed by it. A resume that came between the window and here would be
-   * lost, so the lane's `wake` is read again once the job is delayed.
-   */
-  const suspend = async (job: Job<ActivationData>, token: string, until: Date, wake: number): Promise<void> => {
-    await job.moveToDelayed(Math.max(until.getTime(), deps.clock.now() + 1), token);
-    if (wake < 0) return;
-    const resumed = await options.readWake(job.data.merchantId).then(
-      (current) => current !== wake,
-      () => false,
-    );
-    // Promoting fails when the job was due and is gone already, which is what promoting wants.
-    if (resumed) await job.promote().catch(() => undefined);
-  };
-
-  const workers = activations.queues.map((_, partition) => {
-    const worker = new Worker<ActivationData>(
-      activationQueueName(partition),
-      process,
-      activationWorkerOptions({ ...options, concurrency: options.concurrency / activations.queues.length }),
-    );
-    worker.on('error', (error) => trouble.failing(error));
-    return worker;
-  });
+  const stops = activations.queues.map(startPartition);
 
   return {
     get active() {
@@ -145,7 +221,7 @@ export function startActors(options: ActorOptions): Actors {
       stopping.abort(new Error('shutdown'));
       const timer = setTimeout(() => giveUp.abort(new Error('shutdown')), graceMs);
       timer.unref();
-      await Promise.all(workers.map((worker) => worker.close()));
+      await Promise.all(stops.map((stop) => stop()));
       clearTimeout(timer);
     },
   };

@@ -96,7 +96,8 @@ async function attempt(
   }
   if (input.opened.fault !== undefined) return { end: { kind: 'failed', error: input.opened.fault }, ledger };
   const savepoint = await trx.savepoint('handler').execute();
-  const context = contextFor(deps, handler.name, ledger, { ...input.base, trx }, input.opened.definition.timeoutMs);
+  const { timeoutMs } = input.opened.definition;
+  const context = contextFor(deps, handler.name, () => ledger, { ...input.base, trx }, timeoutMs);
   input.running({ mseq: delivery.mseq, handler: handler.name });
   try {
     const module = moduleOf(deps, handler.name);

@@ -1,3 +1,4 @@
+import type { EventDefinition, HandlerDefinition } from '../core/events/definition.ts';
 import type { HandlerContext, HandlerModule, Outcome } from '../core/events/handler.ts';
 import {
   type ExecuteDependencies,
@@ -9,69 +10,109 @@ import {
   settlePair,
 } from './execute.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
-import { type Ledger, emptyLedger } from './settle.ts';
+import type { Ledger } from './settle.ts';
 import { type OpenedEvent, callsOf } from './window.ts';
 
 /**
- * A window of several events did not go through as a whole: it is rolled back and tried in smaller ones, until the culprit
- * is alone. `index` says which event it was, where that is known.
+ * A transaction of several events did not go through as a whole: it is rolled back and tried in smaller ones, until the
+ * culprit is alone. `culprit` says which event it was, where that is known.
  */
 export class WindowMustShrink extends Error {
-  readonly index: number | undefined;
-  constructor(index: number | undefined, cause: unknown) {
+  readonly culprit: OpenedEvent | undefined;
+  constructor(culprit: OpenedEvent | undefined, cause: unknown) {
     super('window must shrink', { cause });
-    this.index = index;
+    this.culprit = culprit;
   }
 }
 
+/** A lane's part of a transaction. */
+export interface LaneWindow {
+  merchantId: string;
+  events: readonly OpenedEvent[];
+  /** Keys (handler and aggregate) behind which events must queue. */
+  held: ReadonlySet<string>;
+  /** Filled as handlers run. */
+  ledger: Ledger;
+}
+
+export interface RunBase {
+  signal: AbortSignal;
+  now: number;
+  /** Told which event is being handled, where events are handled one by one: a deadline then knows whose it was. */
+  running?: (opened: OpenedEvent | undefined) => void;
+}
+
 /**
- * Runs a window of events that are expected to go through. Throws `WindowMustShrink` at the first that does not, whatever
- * the reason: nothing is classified here, since the failure may be another event's doing.
+ * Runs windows of events that are expected to go through. Throws `WindowMustShrink` at the first that does not, whatever the
+ * reason: nothing is classified here, since the failure may be another event's doing.
+ *
+ * Each lane's window is cut into calls; the first calls of all lanes run before the second ones, those of one event type
+ * together. So a handler is called once for many merchants, and no merchant's types are reordered.
  */
 export async function executeTogether(
   deps: ExecuteDependencies,
   trx: LaneTransaction,
-  events: readonly OpenedEvent[],
-  held: ReadonlySet<string>,
-  base: { signal: AbortSignal; now: number },
-): Promise<Ledger> {
-  const ledger = emptyLedger();
-  const unreadable = events.findIndex((opened) => opened.fault !== undefined);
-  if (unreadable >= 0) throw new WindowMustShrink(unreadable, events[unreadable]?.fault);
-  for (const run of callsOf(events)) {
-    const definition = run[0]?.definition;
-    for (const handler of definition?.handlers ?? []) {
-      const free: OpenedEvent[] = [];
-      for (const opened of run) {
-        const key = holdKeyOf(opened, handler);
-        if (key !== null && held.has(heldKey(handler.name, key)))
-          ledger.deliveries.push({ ...newDelivery(opened, handler, base.now), state: 'behind' });
-        else free.push(opened);
-      }
-      if (free.length === 0) continue;
-      const context = contextFor(deps, handler.name, ledger, { ...base, trx }, definition?.timeoutMs ?? 0);
-      const outcomes = await runTogether(moduleOf(deps, handler.name), free, context, events);
-      for (const [i, opened] of free.entries()) {
-        const outcome = outcomes[i];
-        if (outcome === undefined || outcome.kind === 'snooze')
-          throw new WindowMustShrink(events.indexOf(opened), new Error(outcome?.reason ?? 'no outcome'));
-        settlePair(ledger, opened, handler.name, outcome, 1, false);
-      }
+  windows: readonly LaneWindow[],
+  base: RunBase,
+): Promise<void> {
+  const byMerchant = new Map(windows.map((window) => [window.merchantId, window]));
+  const calls = windows.map(({ events }) => callsOf(events));
+  const rounds = Math.max(0, ...calls.map((own) => own.length));
+  for (let round = 0; round < rounds; round++) {
+    const events = calls.flatMap((own) => own[round] ?? []);
+    for (const [definition, together] of Map.groupBy(events, (opened) => opened.definition)) {
+      for (const handler of definition.handlers)
+        await callHandler(deps, trx, byMerchant, definition, handler, together, base);
     }
   }
-  return ledger;
 }
 
-async function runTogether(
+async function callHandler(
+  deps: ExecuteDependencies,
+  trx: LaneTransaction,
+  windows: ReadonlyMap<string, LaneWindow>,
+  definition: EventDefinition,
+  handler: HandlerDefinition,
+  events: readonly OpenedEvent[],
+  base: RunBase,
+): Promise<void> {
+  const windowOf = (merchantId: string): LaneWindow => {
+    const window = windows.get(merchantId);
+    if (window === undefined) throw new Error(`${handler.name} named ${merchantId}, of whom it was given no event`);
+    return window;
+  };
+  const free: OpenedEvent[] = [];
+  for (const opened of events) {
+    const { held, ledger } = windowOf(opened.event.merchantId);
+    // Deriving the key parses the payload: not for lanes that hold nothing.
+    const key = held.size === 0 ? null : holdKeyOf(opened, handler);
+    if (key !== null && held.has(heldKey(handler.name, key)))
+      ledger.deliveries.push({ ...newDelivery(opened, handler, base.now), state: 'behind' });
+    else free.push(opened);
+  }
+  if (free.length === 0) return;
+  const ledgerOf = (merchantId: string) => windowOf(merchantId).ledger;
+  const { signal, now } = base;
+  const context = contextFor(deps, handler.name, ledgerOf, { signal, now, trx }, definition.timeoutMs);
+  const outcomes = await run(moduleOf(deps, handler.name), free, context, base.running);
+  for (const [i, opened] of free.entries()) {
+    const outcome = outcomes[i];
+    if (outcome === undefined || outcome.kind === 'snooze')
+      throw new WindowMustShrink(opened, new Error(outcome?.reason ?? 'no outcome'));
+    settlePair(ledgerOf(opened.event.merchantId), opened, handler.name, outcome, 1, false);
+  }
+}
+
+async function run(
   module: HandlerModule,
-  free: readonly OpenedEvent[],
+  events: readonly OpenedEvent[],
   context: HandlerContext,
-  window: readonly OpenedEvent[],
+  running: RunBase['running'],
 ): Promise<readonly Outcome[]> {
   if ('handleMany' in module) {
     try {
       return await module.handleMany(
-        free.map((opened) => opened.event),
+        events.map((opened) => opened.event),
         context,
       );
     } catch (error) {
@@ -79,12 +120,14 @@ async function runTogether(
     }
   }
   const outcomes: Outcome[] = [];
-  for (const opened of free) {
+  for (const opened of events) {
+    running?.(opened);
     try {
       outcomes.push(await module.handle(opened.event, context));
     } catch (error) {
-      throw new WindowMustShrink(window.indexOf(opened), error);
+      throw new WindowMustShrink(opened, error);
     }
   }
+  running?.(undefined);
   return outcomes;
 }

@@ -41,11 +41,14 @@ export const newDelivery = (opened: OpenedEvent, handler: HandlerDefinition, now
   createdAt: new Date(now),
 });
 
-/** Collects what a handler emits and intends, numbered per cause so that a second run derives the same ids. */
+/**
+ * Collects what a handler emits and intends in the ledger of the cause's merchant, numbered per cause so that a second run
+ * derives the same ids.
+ */
 export function contextFor(
   { registry }: ExecuteDependencies,
   handler: string,
-  ledger: Ledger,
+  ledgerOf: (merchantId: string) => Ledger,
   base: Pick<HandlerContext, 'trx' | 'signal' | 'now'>,
   deadlineMs: number,
 ): HandlerContext {
@@ -65,10 +68,10 @@ export function contextFor(
         ...(cause.authentication === undefined ? {} : { authentication: cause.authentication }),
         payload: emission.payload,
       });
-      ledger.outbox.push(eventRow(built));
+      ledgerOf(cause.merchantId).outbox.push(eventRow(built));
     },
     intend(cause, intent) {
-      ledger.intents.push({
+      ledgerOf(cause.merchantId).intents.push({
         merchantId: cause.merchantId,
         destination: intent.destination,
         objectKey: intent.objectKey,

@@ -19,6 +19,12 @@ export interface Tenure {
   expectedCursor: number | undefined;
 }
 
+interface LaneRow extends LaneState {
+  merchantId: string;
+  owner: string | null;
+  worker: string | null;
+}
+
 /**
  * Locks the lane's row until the transaction ends and checks that the lane is where this owner left it. An owner's first
  * transaction takes over from whoever was there; it becomes the owner when it commits (`moveLane`). From then on, finding
@@ -28,31 +34,64 @@ export interface Tenure {
  * the previous owner committed.
  */
 export async function takeFence(trx: LaneTransaction, merchantId: string, tenure: Tenure): Promise<LaneState> {
-  let row = await lockLane(trx, merchantId);
-  if (row === undefined) {
-    await sql`insert into lanes (merchant_id) values (${merchantId}) on conflict do nothing`.execute(trx);
-    row = await lockLane(trx, merchantId);
-  }
+  const [row] = await lockLanes(trx, [merchantId], 'wait');
   if (row === undefined) throw new Error(`lane of ${merchantId} vanished while it was being locked`);
-  const { expectedCursor, owner } = tenure;
-  if (expectedCursor !== undefined && (row.owner !== owner || row.cursor !== expectedCursor)) {
-    throw new LanewayError('fence.lost', 'another owner has this lane', {
-      detail: { merchantId, owner, foundOwner: row.owner, foundWorker: row.worker, expectedCursor, cursor: row.cursor },
-    });
-  }
+  const refusal = refusalOf(row, tenure);
+  if (refusal !== undefined) throw refusal;
   return row;
 }
 
-async function lockLane(
+/**
+ * The same for many lanes. A lane that somebody else has locked is left out: whoever waits for one lane while holding others
+ * makes those wait too. A lane that another owner has is answered with the refusal.
+ */
+export async function takeFences(
   trx: LaneTransaction,
-  merchantId: string,
-): Promise<(LaneState & { owner: string | null; worker: string | null }) | undefined> {
-  const { rows } = await sql<LaneState & { owner: string | null; worker: string | null }>`
-    select owner, worker, cursor, cursor_day as "cursorDay", state, open_deliveries as "openDeliveries", wake, weight,
-      due_at as "dueAt"
-    from lanes where merchant_id = ${merchantId} for no key update
+  tenures: ReadonlyMap<string, Tenure>,
+): Promise<ReadonlyMap<string, LaneState | LanewayError>> {
+  const rows = await lockLanes(trx, [...tenures.keys()], 'skip');
+  return new Map(
+    rows.flatMap((row) => {
+      const tenure = tenures.get(row.merchantId);
+      return tenure === undefined ? [] : [[row.merchantId, refusalOf(row, tenure) ?? row] as const];
+    }),
+  );
+}
+
+function refusalOf(row: LaneRow, { owner, expectedCursor }: Tenure): LanewayError | undefined {
+  if (expectedCursor === undefined || (row.owner === owner && row.cursor === expectedCursor)) return undefined;
+  const { merchantId, owner: foundOwner, worker: foundWorker, cursor } = row;
+  return new LanewayError('fence.lost', 'another owner has this lane', {
+    detail: { merchantId, owner, foundOwner, foundWorker, expectedCursor, cursor },
+  });
+}
+
+/** Locks in byte order, the order of every transaction that locks several; makes the rows of merchants that have none. */
+async function lockLanes(
+  trx: LaneTransaction,
+  merchantIds: readonly string[],
+  locked: 'wait' | 'skip',
+): Promise<readonly LaneRow[]> {
+  const lock = async (ids: readonly string[]) => {
+    const { rows } = await sql<LaneRow>`
+      select merchant_id as "merchantId", owner, worker, cursor, cursor_day as "cursorDay", state,
+        open_deliveries as "openDeliveries", wake, weight, due_at as "dueAt"
+      from lanes where merchant_id = any(${ids}::text[]) order by merchant_id
+      for no key update ${locked === 'skip' ? sql`skip locked` : sql``}
+    `.execute(trx);
+    return rows;
+  };
+  const found = await lock(merchantIds);
+  if (found.length === merchantIds.length) return found;
+  const known = new Set(found.map((row) => row.merchantId));
+  const missing = merchantIds.filter((merchantId) => !known.has(merchantId));
+  const { rows: made } = await sql<{ merchantId: string }>`
+    insert into lanes (merchant_id)
+    select merchant_id from unnest(${missing}::text[]) as t (merchant_id) order by merchant_id collate "C"
+    on conflict do nothing returning merchant_id as "merchantId"
   `.execute(trx);
-  return rows[0];
+  const again = locked === 'wait' ? missing : made.map((row) => row.merchantId);
+  return again.length === 0 ? found : [...found, ...(await lock(again))];
 }
 
 export interface LaneMove {
@@ -63,22 +102,20 @@ export interface LaneMove {
   block?: string;
 }
 
-/** Writes owner and cursor: the commit that carries this is the one that counts. */
+/** Writes owner and cursor of a lane whose deliveries changed: the commit that carries this is the one that counts. */
 export async function moveLane(
   trx: LaneTransaction,
   merchantId: string,
   tenure: Tenure,
   move: LaneMove,
 ): Promise<void> {
-  const open = move.recount ? sql`(select count(*) from deliveries where merchant_id = ${merchantId})` : sql`0`;
-  const due = move.recount
-    ? sql`(select min(coalesce(not_before, now())) from deliveries
-        where merchant_id = ${merchantId} and state in ('waiting', 'redrive'))`
-    : sql`null`;
   const blocked = move.block === undefined ? sql`` : sql`, state = 'blocked', state_reason = ${move.block}`;
   await sql`
     update lanes set owner = ${tenure.owner}, worker = ${tenure.worker}, cursor = ${move.cursor},
-      cursor_day = ${move.cursorDay}::date, open_deliveries = ${open}, due_at = ${due}, updated_at = now() ${blocked}
+      cursor_day = ${move.cursorDay}::date, updated_at = now(),
+      open_deliveries = (select count(*) from deliveries where merchant_id = ${merchantId}),
+      due_at = (select min(coalesce(not_before, now())) from deliveries
+        where merchant_id = ${merchantId} and state in ('waiting', 'redrive')) ${blocked}
     where merchant_id = ${merchantId}
   `.execute(trx);
 }

@@ -1,6 +1,6 @@
-import { type Job, Queue, type RedisQueueBackend, createRedisBackend } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import type { WakeEntry } from './wake-entries.ts';
+import type { Clock } from '../core/runtime/clock.ts';
 import { laneQueueName } from '../core/runtime/queue-names.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 
@@ -9,19 +9,39 @@ import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
  * people to see. It decides nothing. Order, existence and completion are read from Postgres, so pointers may be missing,
  * late or out of order without harm, and every failure here is only logged.
  *
- * All lanes share one Redis connection: a BullMQ Worker per merchant would need a blocking connection and timers each.
+ * Pointers are laid out as BullMQ lays out waiting jobs, by scripts that take all pointers of a merchant at once; nothing
+ * ever takes a job from a lane, so that it needs no marker, no event stream and no connection of its own.
  */
 export interface Lanes {
   /** Adds pointers where the lane is below its cap; what is beyond it waits in the inbox only. */
   addPointers(entries: readonly WakeEntry[]): Promise<void>;
-  /** Removes every pointer up to the cursor, and the lane's remaining keys when nothing is left. */
-  trim(merchantId: string, cursor: number): Promise<void>;
+  /** Removes every pointer up to the cursors, and what remains of a lane when nothing is left. */
+  trim(lanes: readonly { merchantId: string; cursor: number }[]): Promise<void>;
 }
+
+/**
+ * KEYS: wait. ARGV: key prefix, cap, now, then for each pointer: id, name, data. A pointer that is there already is left.
+ */
+const ADD = `
+local room = tonumber(ARGV[2]) - redis.call('LLEN', KEYS[1])
+local added = {}
+for i = 4, #ARGV, 3 do
+  if room <= 0 then break end
+  local job = ARGV[1] .. ARGV[i]
+  if redis.call('HSETNX', job, 'name', ARGV[i + 1]) == 1 then
+    redis.call('HSET', job, 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', ARGV[3], 'delay', 0, 'priority', 0)
+    added[#added + 1] = ARGV[i]
+    room = room - 1
+  end
+end
+if #added > 0 then redis.call('LPUSH', KEYS[1], unpack(added)) end
+return #added
+`;
 
 /**
  * Pops from the old end while the pointer lies at or below the cursor. By comparison, not by id: a pointer that was added
  * late then goes with a later trim instead of jamming this one.
- * KEYS: wait, meta, id, marker, events, pc, active, delayed, prioritized, failed. ARGV: cursor, key prefix, bound.
+ * KEYS: wait. ARGV: cursor, key prefix, bound.
  */
 const TRIM = `
 local removed = 0
@@ -34,83 +54,66 @@ while removed < tonumber(ARGV[3]) do
   redis.call('UNLINK', ARGV[2] .. id)
   removed = removed + 1
 end
-if redis.call('EXISTS', KEYS[1], KEYS[7], KEYS[8], KEYS[9], KEYS[10]) == 0 then
-  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  local p = ARGV[2]
+  if redis.call('EXISTS', p .. 'active', p .. 'delayed', p .. 'prioritized', p .. 'failed') == 0 then
+    redis.call('UNLINK', p .. 'meta', p .. 'id', p .. 'marker', p .. 'events', p .. 'pc')
+  end
 end
 return removed
 `;
-const SUFFIXES = [
-  'wait',
-  'meta',
-  'id',
-  'marker',
-  'events',
-  'pc',
-  'active',
-  'delayed',
-  'prioritized',
-  'failed',
-] as const;
 
-const MAX_CACHED_QUEUES = 5_000;
+/** One call's worth of pointers: a script's arguments go through its stack. */
+const MAX_PER_CALL = 500;
 
-interface TrimmingRedis extends Redis {
-  laneTrim(keyCount: number, ...args: (string | number)[]): Promise<number>;
+interface LanePipeline extends ChainableCommander {
+  laneAdd(keyCount: number, ...args: (string | number)[]): this;
+  laneTrim(keyCount: number, ...args: (string | number)[]): this;
 }
 
-export function createLanes(options: { redis: Redis; prefix: string; cap: number; log: Log }): Lanes {
-  const { prefix, cap } = options;
-  options.redis.defineCommand('laneTrim', { lua: TRIM });
-  // defineCommand adds the method at run time; the cast names what it added.
-  const redis = options.redis as TrimmingRedis;
-  const root = createRedisBackend('lanes', { connection: redis });
-  // Redis being away is told by the commands that fail; unheard, the event would end the process.
-  root.on('error', () => undefined);
-  // Redis in, Redis out: a sibling of this backend is one of the same kind, which its type does not say.
-  const share = (name: string) => root.forQueue(name, prefix) as RedisQueueBackend;
-  const queues = new Map<string, Queue>();
+export function createLanes(options: { redis: Redis; prefix: string; cap: number; clock: Clock; log: Log }): Lanes {
+  const { redis, prefix, cap, clock } = options;
+  redis.defineCommand('laneAdd', { lua: ADD });
+  redis.defineCommand('laneTrim', { lua: TRIM });
   const trouble = onceWhileFailing(options.log, 'lane pointers in Redis');
+  const baseOf = (merchantId: string): string => `${prefix}:${laneQueueName(merchantId)}:`;
 
-  /** Least recently used queues are dropped; they own no connection, so nothing needs closing. */
-  const queueOf = (merchantId: string): Queue => {
-    const name = laneQueueName(merchantId);
-    let queue = queues.get(name);
-    if (queue === undefined) {
-      queue = new Queue(name, { connection: redis, prefix, skipMetasUpdate: true }, share);
-      queue.on('error', () => undefined);
-    } else queues.delete(name);
-    queues.set(name, queue);
-    if (queues.size > MAX_CACHED_QUEUES) {
-      const oldest = queues.keys().next().value;
-      if (oldest !== undefined) queues.delete(oldest);
+  /** All calls in one round trip. A pipeline is no transaction: each lane's call stands for itself. */
+  const send = async (fill: (pipeline: LanePipeline) => void): Promise<void> => {
+    try {
+      // defineCommand adds the methods at run time; the cast names what it added.
+      const pipeline = redis.pipeline() as LanePipeline;
+      fill(pipeline);
+      const failed = (await pipeline.exec())?.find(([error]) => error !== null);
+      if (failed) trouble.failing(failed[0]);
+      else trouble.ok();
+    } catch (error) {
+      trouble.failing(error);
     }
-    return queue;
-  };
-
-  const add = async ({ merchantId, pointers, backlog }: WakeEntry): Promise<readonly Job[]> => {
-    const room = Math.max(0, cap - (backlog - pointers.length));
-    const fitting = pointers.slice(0, room);
-    if (fitting.length === 0) return [];
-    return await queueOf(merchantId).addBulk(
-      fitting.map((pointer) => ({ name: pointer.type, data: pointer, opts: { jobId: `e-${pointer.mseq}` } })),
-    );
   };
 
   return {
     async addPointers(entries) {
-      const results = await Promise.allSettled(entries.map(add));
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed) trouble.failing(failed.reason);
-      else trouble.ok();
+      const now = clock.now();
+      await send((pipeline) => {
+        for (const { merchantId, pointers, backlog } of entries) {
+          const room = Math.min(MAX_PER_CALL, Math.max(0, cap - (backlog - pointers.length)));
+          if (room === 0) continue;
+          const base = baseOf(merchantId);
+          const args = pointers
+            .slice(0, room)
+            .flatMap((pointer) => [`e-${pointer.mseq}`, pointer.type, JSON.stringify(pointer)]);
+          pipeline.laneAdd(1, `${base}wait`, base, cap, now, ...args);
+        }
+      });
     },
-    async trim(merchantId, cursor) {
-      const base = `${prefix}:${laneQueueName(merchantId)}:`;
-      try {
-        await redis.laneTrim(SUFFIXES.length, ...SUFFIXES.map((suffix) => base + suffix), cursor, base, 2 * cap);
-        trouble.ok();
-      } catch (error) {
-        trouble.failing(error);
-      }
+    async trim(lanes) {
+      await send((pipeline) => {
+        for (const { merchantId, cursor } of lanes) {
+          const base = baseOf(merchantId);
+          pipeline.laneTrim(1, `${base}wait`, cursor, base, 2 * cap);
+        }
+      });
     },
   };
 }

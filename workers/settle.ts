@@ -30,52 +30,80 @@ export interface Ledger {
 
 export const emptyLedger = (): Ledger => ({ settlements: [], deliveries: [], finished: [], outbox: [], intents: [] });
 
-/**
- * Writes a ledger and moves the lane. The order of the locks is the same everywhere: state rows (the handlers'), then
- * settlements and deliveries, intents, the lane, and last the merchant's outbox head, which the gateway takes too.
- */
-export async function settle(
-  trx: LaneTransaction,
-  merchantId: string,
-  tenure: Tenure,
-  ledger: Ledger,
-  move: LaneMove,
-  nowMs: number,
-): Promise<void> {
-  // The journal follows the lane's order, however calls were grouped.
-  const settlements = ledger.settlements.toSorted((a, b) => a.mseq - b.mseq);
-  await writeSettlements(trx, merchantId, tenure, settlements, nowMs);
-  await writeDeliveries(trx, merchantId, ledger.deliveries, nowMs);
-  await finishDeliveries(trx, merchantId, ledger.finished);
-  for (const pair of ledger.finished) {
-    if (pair.state !== 'redrive') continue;
-    const outcome = ledger.settlements.find((s) => s.mseq === pair.mseq && s.handler === pair.handler)?.outcome;
-    await closeRedrives(trx, merchantId, pair, outcome ?? 'dropped');
-  }
-  await declareIntents(trx, ledger.intents, nowMs);
-  await moveLane(trx, merchantId, tenure, move);
-  await appendOutbox(trx, ledger.outbox, nowMs);
+/** What a transaction decided about one lane. */
+export interface LaneSettlement {
+  merchantId: string;
+  tenure: Tenure;
+  ledger: Ledger;
+  move: LaneMove;
 }
 
-async function writeSettlements(
-  trx: LaneTransaction,
-  merchantId: string,
-  { owner, worker }: Tenure,
-  rows: readonly Settlement[],
-  nowMs: number,
-): Promise<void> {
-  if (rows.length === 0) return;
-  const column = <T>(pick: (row: Settlement) => T): T[] => rows.map(pick);
-  // Only a redrive may settle a pair again, and only one that ended dead: any other conflict is a second effect and fails.
+/**
+ * Writes the ledgers and moves the lanes of one transaction. The order of the locks is the same everywhere: the lanes (by
+ * the fence), state rows (the handlers'), then settlements and deliveries, intents, and last the merchants' outbox heads,
+ * which the gateway takes too.
+ */
+export async function settle(trx: LaneTransaction, lanes: readonly LaneSettlement[], nowMs: number): Promise<void> {
+  await writeSettlements(trx, lanes, nowMs);
+  for (const { merchantId, ledger } of lanes) {
+    await writeDeliveries(trx, merchantId, ledger.deliveries, nowMs);
+    await finishDeliveries(trx, merchantId, ledger.finished);
+    for (const pair of ledger.finished) {
+      if (pair.state !== 'redrive') continue;
+      const outcome = ledger.settlements.find((s) => s.mseq === pair.mseq && s.handler === pair.handler)?.outcome;
+      await closeRedrives(trx, merchantId, pair, outcome ?? 'dropped');
+    }
+  }
+  await declareIntents(
+    trx,
+    lanes.flatMap(({ ledger }) => ledger.intents),
+    nowMs,
+  );
+  for (const { merchantId, tenure, move } of lanes)
+    if (needsCounting(move)) await moveLane(trx, merchantId, tenure, move);
+  await appendOutbox(
+    trx,
+    lanes.flatMap(({ ledger }) => ledger.outbox),
+    nowMs,
+  );
+}
+
+const needsCounting = (move: LaneMove): boolean => move.recount || move.block !== undefined;
+
+/**
+ * The settlements of all lanes, and the moves of those without open deliveries, in one statement.
+ * Only a redrive may settle a pair again, and only one that ended dead: any other conflict is a second effect and fails.
+ */
+async function writeSettlements(trx: LaneTransaction, lanes: readonly LaneSettlement[], nowMs: number): Promise<void> {
+  const moves = lanes.filter(({ move }) => !needsCounting(move));
+  const moved = <T>(pick: (lane: LaneSettlement) => T): T[] => moves.map(pick);
+  const rows = lanes.flatMap(({ merchantId, tenure, ledger }) =>
+    // The journal follows the lane's order, however calls were grouped.
+    ledger.settlements
+      .toSorted((a, b) => a.mseq - b.mseq)
+      .map((settlement) => ({ ...settlement, merchantId, owner: tenure.owner, worker: tenure.worker })),
+  );
+  if (rows.length === 0 && moves.length === 0) return;
+  const column = <T>(pick: (row: (typeof rows)[number]) => T): T[] => rows.map(pick);
   const { numAffectedRows } = await sql`
+    with moved as (
+      update lanes set owner = m.owner, worker = m.worker, cursor = m.cursor, cursor_day = m.cursor_day,
+        open_deliveries = 0, due_at = null, updated_at = now()
+      from unnest(${moved((l) => l.merchantId)}::text[], ${moved((l) => l.tenure.owner)}::text[],
+        ${moved((l) => l.tenure.worker)}::text[], ${moved((l) => l.move.cursor)}::bigint[],
+        ${moved((l) => l.move.cursorDay)}::date[]) as m (merchant_id, owner, worker, cursor, cursor_day)
+      where lanes.merchant_id = m.merchant_id
+    )
     insert into settlements as s (merchant_id, day, mseq, handler, event_id, outcome, reason, attempts, out_of_order,
       settled_at, worker, owner)
-    select ${merchantId}, day, mseq, handler, event_id, outcome, reason, attempts, out_of_order,
-      ${new Date(nowMs)}::timestamptz, ${worker}, ${owner}
-    from unnest(${column((r) => r.day)}::date[], ${column((r) => r.mseq)}::bigint[], ${column((r) => r.handler)}::text[],
-      ${column((r) => r.eventId)}::text[], ${column((r) => r.outcome)}::text[], ${column((r) => r.reason)}::text[],
-      ${column((r) => r.attempts)}::int[], ${column((r) => r.outOfOrder)}::boolean[]) with ordinality
-      as t (day, mseq, handler, event_id, outcome, reason, attempts, out_of_order, ord)
+    select merchant_id, day, mseq, handler, event_id, outcome, reason, attempts, out_of_order,
+      ${new Date(nowMs)}::timestamptz, worker, owner
+    from unnest(${column((r) => r.merchantId)}::text[], ${column((r) => r.day)}::date[],
+      ${column((r) => r.mseq)}::bigint[], ${column((r) => r.handler)}::text[], ${column((r) => r.eventId)}::text[],
+      ${column((r) => r.outcome)}::text[], ${column((r) => r.reason)}::text[], ${column((r) => r.attempts)}::int[],
+      ${column((r) => r.outOfOrder)}::boolean[], ${column((r) => r.worker)}::text[], ${column((r) => r.owner)}::text[])
+      with ordinality as t (merchant_id, day, mseq, handler, event_id, outcome, reason, attempts, out_of_order, worker,
+        owner, ord)
     order by ord
     on conflict (merchant_id, day, mseq, handler) do update set outcome = excluded.outcome, reason = excluded.reason,
       attempts = s.attempts + excluded.attempts, out_of_order = true, settled_seq = nextval('settled_seq'),

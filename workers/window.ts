@@ -22,28 +22,45 @@ export interface InboxRow {
 const columns = sql`mseq, day, event_id as "eventId", event_type as "eventType", event_version as "eventVersion",
   correlation_id as "correlationId", traceparent, source_queue as "sourceQueue", received_at as "receivedAt", body`;
 
+export interface WindowRows {
+  rows: readonly InboxRow[];
+  /** More events than these were accepted. */
+  more: boolean;
+}
+
 /**
- * The next events after the cursor, in order, bounded in number and bytes (always at least one). The day bound keeps the
- * query out of old partitions, and ordering by the partition key lets Postgres stop at the first that fills the window.
+ * The next events after each lane's cursor, in order, bounded in number and bytes for each lane (always at least one). Lanes
+ * without any are left out. The day bounds keep the query out of partitions in which the lane has nothing to find, and
+ * ordering by the partition key lets Postgres stop at the first that fills the window.
  */
-export async function readWindow(
+export async function readWindows(
   trx: LaneTransaction,
-  merchantId: string,
-  after: { cursor: number; cursorDay: string },
+  lanes: readonly { merchantId: string; cursor: number; cursorDay: string }[],
   limit: { events: number; bytes: number },
-): Promise<readonly InboxRow[]> {
-  const { rows } = await sql<InboxRow>`
-    select ${columns} from (
-      select *, sum(bytes) over (order by day, mseq) - bytes as bytes_before from (
-        select * from inbox
-        where merchant_id = ${merchantId} and day >= ${after.cursorDay}::date and mseq > ${after.cursor}
-        order by day, mseq limit ${limit.events}
-      ) next_events
-    ) measured
-    where bytes_before < ${limit.bytes}
-    order by day, mseq
+): Promise<ReadonlyMap<string, WindowRows>> {
+  const { rows } = await sql<InboxRow & { merchantId: string; lastMseq: number }>`
+    select l.merchant_id as "merchantId", m.next_mseq - 1 as "lastMseq", ${columns}
+    from unnest(${lanes.map((l) => l.merchantId)}::text[], ${lanes.map((l) => l.cursor)}::bigint[],
+      ${lanes.map((l) => l.cursorDay)}::date[]) as l (merchant_id, cursor, cursor_day)
+    join mailbox m on m.merchant_id = l.merchant_id
+    cross join lateral (
+      select * from (
+        select *, sum(bytes) over (order by day, mseq) - bytes as bytes_before from (
+          select * from inbox
+          where inbox.merchant_id = l.merchant_id and day between l.cursor_day and m.last_day and mseq > l.cursor
+          order by day, mseq limit ${limit.events}
+        ) next_events
+      ) measured
+      where bytes_before < ${limit.bytes}
+    ) i
+    order by l.merchant_id, day, mseq
   `.execute(trx);
-  return rows;
+  return new Map(
+    [...Map.groupBy(rows, (row) => row.merchantId)].map(([merchantId, own]) => {
+      const last = own[own.length - 1];
+      return [merchantId, { rows: own, more: last !== undefined && last.mseq < last.lastMseq }];
+    }),
+  );
 }
 
 export async function readInboxRow(

@@ -1,3 +1,4 @@
+import type { CommittedLane } from './act.ts';
 import { startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
 import { createEffectActors } from './effects.ts';
@@ -7,7 +8,6 @@ import { createIntakeGate } from './intake-gate.ts';
 import { createLanes } from './lanes.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
-import type { Ledger } from './settle.ts';
 import { createSweeper } from './sweep.ts';
 import { resolveAddresses } from '../core/clients/addresses.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
@@ -79,8 +79,15 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   const topology = topologyOf(registry, config.stack);
   const addresses = await resolveAddresses(sqs, topology, { region: config.awsRegion, account: config.awsAccount });
 
-  const lanes = createLanes({ redis, prefix, cap: config.laneCap, log });
-  const activations = createActivations({ redis, prefix, partitions: config.activationPartitions });
+  const lanes = createLanes({ redis, prefix, cap: config.laneCap, clock, log });
+  const activations = createActivations({
+    redis,
+    prefix,
+    partitions: config.activationPartitions,
+    worker,
+    leaseMs: config.leaseMs,
+    clock,
+  });
   lifecycle.onStop('activations', () => activations.close());
 
   const relay = createOutboxRelay({ db, sqs, sns, addresses, worker, clock, log });
@@ -113,11 +120,12 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   });
   lifecycle.onStop('effect actors', () => effects.stop());
 
-  const committed = (merchantId: string, ledger: Ledger, cursor: number) => {
-    void lanes.trim(merchantId, cursor);
-    if (ledger.outbox.length > 0) relay.nudge();
-    if (ledger.intents.length > 0)
-      effects.wake(ledger.intents).catch((error: unknown) => {
+  const committed = (committedLanes: readonly CommittedLane[]) => {
+    void lanes.trim(committedLanes);
+    if (committedLanes.some(({ ledger }) => ledger.outbox.length > 0)) relay.nudge();
+    const intents = committedLanes.flatMap(({ ledger }) => ledger.intents);
+    if (intents.length > 0)
+      effects.wake(intents).catch((error: unknown) => {
         log.warn('effects not woken, the sweeper will', {
           error: error instanceof Error ? error.message : String(error),
         });
@@ -138,14 +146,22 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
       leaseMs: config.leaseMs,
       committed,
     },
-    redis,
-    prefix,
+    limits: config,
     activations,
+    crews: config.crews,
     concurrency: config.actors,
+    convoyMs: Math.min(config.convoyMs, config.leaseMs / 4),
+    lockTimeoutMs: config.convoyLockMs,
     leaseMs: config.leaseMs,
     log,
-    readWake: async (merchantId) =>
-      (await db.selectFrom('lanes').select('wake').where('merchant_id', '=', merchantId).executeTakeFirst())?.wake ?? 0,
+    readWakes: async (merchantIds) => {
+      const rows = await db
+        .selectFrom('lanes')
+        .select(['merchant_id', 'wake'])
+        .where('merchant_id', 'in', merchantIds)
+        .execute();
+      return new Map(rows.map((row) => [row.merchant_id, row.wake]));
+    },
   });
   lifecycle.onStop('actors', () => actors.stop(config.drainMs - PUT_BACK_MS));
 

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { NamedStatementsClient } from './named-statements.ts';
 import type { Database } from '../database/tables.ts';
 
 const INT8 = 20;
@@ -36,6 +37,7 @@ export interface Postgres {
 /** The only place where pools are made. Bigints arrive as numbers, dates as `YYYY-MM-DD`. */
 export function connectPostgres(options: PostgresOptions): Postgres {
   const pool = new pg.Pool({
+    Client: NamedStatementsClient,
     connectionString: options.url,
     max: options.poolSize,
     application_name: options.applicationName,

@@ -44,7 +44,18 @@ const schema = z.object({
 
   LANEWAY_LEASE_MS: duration(30_000),
   LANEWAY_DRAIN_MS: duration(110_000),
+  /** Lanes of a process that are worked on their own at a time. */
   LANEWAY_ACTORS: count(16),
+  /** Transactions of a process that several lanes share, at a time. */
+  LANEWAY_CREWS: count(3),
+  /** Lanes, events and bytes that share a transaction at most. */
+  LANEWAY_CONVOY_LANES: count(32),
+  LANEWAY_CONVOY_EVENTS: count(800),
+  LANEWAY_CONVOY_BYTES: count(4_194_304),
+  /** How long a shared transaction may take before its lanes are tried in smaller ones. */
+  LANEWAY_CONVOY_MS: duration(1_000),
+  /** How long it may wait for a lock. */
+  LANEWAY_CONVOY_LOCK_MS: duration(200),
   LANEWAY_EFFECT_ACTORS: count(16),
   LANEWAY_WINDOW_EVENTS: count(50),
   LANEWAY_WINDOW_BYTES: count(1_048_576),

@@ -119,23 +119,30 @@ const codeOf = (thrown: unknown): string | undefined =>
     ? thrown.code
     : undefined;
 
-/** True when the failure belongs to a server, a connection or a lost lease: it must never cost a handler an attempt. */
-export function isInfrastructureError(thrown: unknown): boolean {
+const LOST_CONNECTION =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed/;
+
+/** What makes a failure one of infrastructure: an SQLSTATE, a system call's code, or a word; undefined when nothing does. */
+function infrastructureReason(thrown: unknown): string | undefined {
   for (let error = thrown, depth = 0; error !== undefined && depth < 5; depth++) {
-    if (error instanceof LanewayError && error.code === 'fence.lost') return true;
+    if (error instanceof LanewayError && error.code === 'fence.lost') return error.code;
     const code = codeOf(error);
-    if (code !== undefined && (INFRASTRUCTURE_SQLSTATE.test(code) || INFRASTRUCTURE_SYSCALL.has(code))) return true;
-    if (
-      error instanceof Error &&
-      /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed/.test(
-        error.message,
-      )
-    )
-      return true;
+    if (code !== undefined && (INFRASTRUCTURE_SQLSTATE.test(code) || INFRASTRUCTURE_SYSCALL.has(code))) return code;
+    if (error instanceof Error && LOST_CONNECTION.test(error.message)) return 'connection lost';
     error = error instanceof Error ? error.cause : undefined;
   }
-  return false;
+  return undefined;
 }
+
+/** True when the failure belongs to a server, a connection or a lost lease: it must never cost a handler an attempt. */
+export const isInfrastructureError = (thrown: unknown): boolean => infrastructureReason(thrown) !== undefined;
+
+/**
+ * True when the server or the connection to it is gone, in contrast to what a smaller transaction, or the same once more, may
+ * be spared: deadlocks and locks that were not to be had.
+ */
+export const isServerAway = (thrown: unknown): boolean =>
+  !/^(40...|55P03)$/.test(infrastructureReason(thrown) ?? '40000');
 
 /** SQLSTATE 57014: the statement ran into the deadline that was set for it. */
 export const isStatementTimeout = (thrown: unknown): boolean => codeOf(thrown) === '57014';

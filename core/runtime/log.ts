@@ -25,7 +25,7 @@ export const silentLog: Log = winston.createLogger({ silent: true, transports: [
  * A condition that is true for a while is said when it starts and when it ends, not each time it is met.
  * `failing(error)` logs the first of a row, `ok()` the recovery with how often it failed.
  */
-export function onceWhileFailing(log: Log, what: string): { failing(error: unknown): void; ok(): void } {
+export function onceWhileFailing(log: Log, what: string): { failing: (error: unknown) => void; ok: () => void } {
   let failures = 0;
   return {
     failing(error) {

@@ -55,9 +55,15 @@ async function ensureTemplate(admin: pg.Client, adminUrl: string): Promise<void>
   }
 }
 
+/** The Redis server and an unused prefix, for tests that need no database. */
+export const unusedPrefix = (): Pick<World, 'redisUrl' | 'stack'> => ({
+  redisUrl: setting('LANEWAY_TEST_REDIS_URL'),
+  stack: `t${randomBytes(5).toString('hex')}`,
+});
+
 export async function createWorld(): Promise<World> {
   const adminUrl = setting('LANEWAY_TEST_POSTGRES_URL');
-  const stack = `t${randomBytes(5).toString('hex')}`;
+  const { redisUrl, stack } = unusedPrefix();
   const admin = new pg.Client({ connectionString: adminUrl });
   await admin.connect();
   try {
@@ -72,7 +78,7 @@ export async function createWorld(): Promise<World> {
   return {
     postgres,
     postgresUrl,
-    redisUrl: setting('LANEWAY_TEST_REDIS_URL'),
+    redisUrl,
     stack,
     networksUrl: process.env['LANEWAY_TEST_NETWORKS_URL'] ?? '',
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+
+/** Prepared statements live in every connection's server process: few enough that they cost no memory worth naming. */
+const MAX_NAMED = 200;
+const names = new Map<string, string>();
+
+/**
+ * The name for a text, from its second use on: a text whose length varies with its input comes once and is not worth a
+ * plan. The same text has the same name in every process.
+ */
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined) return known === '' ? names.set(text, hashOf(text)).get(text) : known;
+  if (names.size < MAX_NAMED) names.set(text, '');
+  return undefined;
+}
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 24);
+
+/**
+ * A client that has the server keep the plans of statements with parameters. Planning a statement of the engine costs more
+ * than running it, and there are few of them.
+ */
+export class NamedStatementsClient extends pg.Client {
+  // pg's overloads are wider than can be written once, hence `never` in both places; all but one call pass through as they are.
+  override query(...args: unknown[]): never {
+    const [text, values, ...rest] = args;
+    const query: (...all: never[]) => unknown = super.query.bind(this);
+    const name = typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
+    return Reflect.apply(query, this, name === undefined ? args : [{ name, text, values }, ...rest]) as never;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The scripts behind activation-queue.ts. They read and write activations exactly as BullMQ lays out its jobs, so that its
+ * own scripts (stalled jobs, promotion, removal) and Bull Board work on them; what differs is that each takes a whole batch
+ * in one round trip and writes no event stream. Pinned to bullmq 6.7: a test takes jobs over in both directions.
+ *
+ * Keys of a queue, after its prefix: `wait` (list, the oldest at the right end), `active` (list), `delayed` (sorted by due
+ * time × 4096), `stalled` (set), `marker` (what blocked workers wait for), `meta`; of a job: its hash, `<id>:lock`, and
+ * `de:<deduplication id>` naming the job that stands for it, `dn:<deduplication id>` the wake-up that arrived meanwhile.
+ */
+const STORE = `
+local function store(prefix, wait, id, deid, data, now)
+  local opts = '{"removeOnComplete":true,"removeOnFail":true,"attempts":0,"jobId":"' .. id
+    .. '","de":{"id":"' .. deid .. '","keepLastIfActive":true}}'
+  redis.call('HSET', prefix .. id, 'name', 'activate', 'data', data, 'opts', opts, 'timestamp', now, 'delay', 0,
+    'priority', 0, 'deid', deid)
+  redis.call('SET', prefix .. 'de:' .. deid, id)
+  redis.call('LPUSH', wait, id)
+  return opts
+end
+`;
+
+/**
+ * KEYS: wait, marker. ARGV: prefix, now, then for each: id, deduplication id, data.
+ * An activation that waits or is suspended absorbs the wake-up; one that runs is followed by another. Answers how many were
+ * added.
+ */
+export const ADD = `${STORE}
+local prefix, now = ARGV[1], ARGV[2]
+local added = 0
+for i = 3, #ARGV, 3 do
+  local id, deid, data = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local standing = redis.call('GET', prefix .. 'de:' .. deid)
+  if standing and redis.call('EXISTS', prefix .. standing) == 1 then
+    if redis.call('EXISTS', prefix .. standing .. ':lock') == 1 then
+      local opts = '{"removeOnComplete":true,"removeOnFail":true,"attempts":0,"jobId":"' .. id
+        .. '","de":{"id":"' .. deid .. '","keepLastIfActive":true}}'
+      redis.call('HSET', prefix .. 'dn:' .. deid, 'name', 'activate', 'data', data, 'opts', opts, 'jid', id)
+    end
+  else
+    store(prefix, KEYS[1], id, deid, data, now)
+    redis.call('DEL', prefix .. 'dn:' .. deid)
+    added = added + 1
+  end
+end
+if added > 0 then redis.call('ZADD', KEYS[2], 0, '0') end
+return added
+`;
+
+/**
+ * Ends what was worked and claims what comes next.
+ * KEYS: wait, active, delayed, stalled, marker, meta.
+ * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, then for each end: id, token, action, due time,
+ * id of what follows it. Actions: `done`; `again` (a new activation at the tail); `later` (delayed until the due time).
+ * Answers: what became of each end (1, or 0 where the lock was not the caller's), claims as flat `id, data, stalled count,
+ * claim count`, and the due time of the first delayed activation when nothing was claimed ('' for none).
+ */
+export const EXCHANGE = `${STORE}
+local wait, active, delayed, stalled, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local prefix, now, room, token, lockMs, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local ended = {}
+for i = 7, #ARGV, 5 do
+  local id, held, action, due, nextId = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local job = prefix .. id
+  if redis.call('GET', job .. ':lock') ~= held then
+    ended[#ended + 1] = 0
+  else
+    redis.call('DEL', job .. ':lock')
+    redis.call('SREM', stalled, id)
+    redis.call('LREM', active, -1, id)
+    if action == 'later' then
+      redis.call('HSET', job, 'delay', due - now)
+      redis.call('ZADD', delayed, due * 4096, id)
+    else
+      local fields = redis.call('HMGET', job, 'data', 'deid')
+      redis.call('DEL', job)
+      if fields[2] then
+        local followed = redis.call('DEL', prefix .. 'dn:' .. fields[2]) == 1
+        if followed or action == 'again' then
+          store(prefix, wait, nextId, fields[2], fields[1], ARGV[2])
+        elseif redis.call('GET', prefix .. 'de:' .. fields[2]) == id then
+          redis.call('DEL', prefix .. 'de:' .. fields[2])
+        end
+      end
+    end
+    ended[#ended + 1] = 1
+  end
+end
+local due = redis.call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 4096 - 1, 'LIMIT', 0, 1000)
+for _, id in ipairs(due) do
+  redis.call('ZREM', delayed, id)
+  redis.call('LPUSH', wait, id)
+  redis.call('HSET', prefix .. id, 'delay', 0)
+end
+local claimed = {}
+local paused = redis.call('HEXISTS', meta, 'paused') == 1
+while not paused and #claimed < 4 * room do
+  local id = redis.call('RPOPLPUSH', wait, active)
+  if not id then break end
+  local job = prefix .. id
+  local fields = redis.call('HMGET', job, 'data', 'stc')
+  if fields[1] then
+    redis.call('SET', job .. ':lock', token, 'PX', lockMs)
+    redis.call('HSET', job, 'processedOn', now, 'pb', name)
+    claimed[#claimed + 1] = id
+    claimed[#claimed + 1] = fields[1]
+    claimed[#claimed + 1] = fields[2] or '0'
+    claimed[#claimed + 1] = redis.call('HINCRBY', job, 'ats', 1)
+  else
+    redis.call('LREM', active, 1, id)
+  end
+end
+local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+if not paused and redis.call('LLEN', wait) > 0 then redis.call('ZADD', marker, 0, '0') end
+if first[2] then redis.call('ZADD', marker, first[2] / 4096, '1') end
+return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '' }
+`;
+
+/** KEYS: wait, delayed, marker. ARGV: prefix, ids. Makes suspended activations due now; those that are not any more are left. */
+export const PROMOTE = `
+local promoted = 0
+for i = 2, #ARGV do
+  if redis.call('ZREM', KEYS[2], ARGV[i]) == 1 then
+    redis.call('LPUSH', KEYS[1], ARGV[i])
+    redis.call('HSET', ARGV[1] .. ARGV[i], 'delay', 0)
+    promoted = promoted + 1
+  end
+end
+if promoted > 0 then redis.call('ZADD', KEYS[3], 0, '0') end
+return promoted
+`;

@@ -1,0 +1,168 @@
+import type pg from 'pg';
+import type { ExecuteDependencies } from './execute.ts';
+import { WindowMustShrink, executeTogether } from './execute-together.ts';
+import { type LaneState, type Tenure, takeFences } from './fence.ts';
+import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
+import { type LaneSettlement, emptyLedger, settle } from './settle.ts';
+import { type TurnLimits, roleOf, windowOf } from './turns.ts';
+import { type OpenedEvent, openEvent, readWindows } from './window.ts';
+import type { CommittedLane } from './act.ts';
+import type { Clock } from '../core/runtime/clock.ts';
+import { LanewayError, isServerAway } from '../core/runtime/errors.ts';
+
+/**
+ * Windows of many lanes in one transaction. A commit and the round trips around it cost the same for one event as for a
+ * thousand, and most lanes have few.
+ *
+ * Each lane keeps its own fence, order and outcome:
+ *   a lane that another owner has is refused, one that is locked or has something open is left for a run of its own, and
+ *   the others go on without it;
+ *   a transaction that fails is rolled back and tried again without its culprit, where that is known, else in halves; the
+ *   lane that is left over runs alone, where its failure is judged. Nothing is judged here: what failed may be another
+ *   lane's doing.
+ */
+export interface ConvoyDependencies extends ExecuteDependencies {
+  pool: pg.Pool;
+  clock: Clock;
+  limits: TurnLimits;
+  /** How long one transaction may take; what takes longer is for a run of its own. */
+  convoyMs: number;
+  /** How long a statement may wait for a lock that somebody outside holds. */
+  lockTimeoutMs: number;
+}
+
+export type ConvoyEnd =
+  | { kind: 'worked'; committed: CommittedLane; more: boolean; weight: number }
+  | { kind: 'caught-up' }
+  /** Paused or blocked: not before an operator acts. */
+  | { kind: 'waiting'; wake: number }
+  /** Must be worked on its own. `failed`: it, or one it could not be told from, made the transaction fail. */
+  | { kind: 'alone'; failed: boolean }
+  | { kind: 'refused'; error: LanewayError };
+
+type Ends = Map<string, ConvoyEnd>;
+
+/**
+ * Works one window of each lane. Every tenure that committed knows its new cursor afterwards. Rejects with `stop`'s reason,
+ * or when Postgres is away: what was committed by then, the fence will say.
+ */
+export async function workConvoy(
+  deps: ConvoyDependencies,
+  tenures: ReadonlyMap<string, Tenure>,
+  stop: AbortSignal,
+): Promise<Ends> {
+  const trace: { running: OpenedEvent | undefined } = { running: undefined };
+  try {
+    const ends = await inLaneTransaction(
+      deps.pool,
+      deps.convoyMs,
+      stop,
+      (trx, signal) => convoyStep(deps, trx, tenures, signal, (opened) => (trace.running = opened)),
+      deps.lockTimeoutMs,
+    );
+    for (const [merchantId, end] of ends) {
+      const tenure = tenures.get(merchantId);
+      if (end.kind === 'worked' && tenure !== undefined) tenure.expectedCursor = end.committed.cursor;
+    }
+    return ends;
+  } catch (error) {
+    if (stop.aborted || isServerAway(error)) throw error;
+    const culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
+    return await withoutCulprit(deps, tenures, culprit?.event.merchantId, stop);
+  }
+}
+
+async function withoutCulprit(
+  deps: ConvoyDependencies,
+  tenures: ReadonlyMap<string, Tenure>,
+  culprit: string | undefined,
+  stop: AbortSignal,
+): Promise<Ends> {
+  const all = [...tenures];
+  const failed: [string, ConvoyEnd][] = [];
+  let parts: (readonly [string, Tenure])[][];
+  if (all.length === 1 || (culprit !== undefined && tenures.has(culprit))) {
+    const left = culprit ?? all[0]?.[0];
+    failed.push(...all.flatMap(([id]): typeof failed => (id === left ? [[id, { kind: 'alone', failed: true }]] : [])));
+    parts = [all.filter(([id]) => id !== left)];
+  } else {
+    const middle = Math.ceil(all.length / 2);
+    parts = [all.slice(0, middle), all.slice(middle)];
+  }
+  const ends: Ends = new Map(failed);
+  // One after the other: both halves at once would double what a failure costs the database.
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    for (const [merchantId, end] of await workConvoy(deps, new Map(part), stop)) ends.set(merchantId, end);
+  }
+  return ends;
+}
+
+interface Sharing {
+  merchantId: string;
+  tenure: Tenure;
+  lane: LaneState;
+}
+
+async function convoyStep(
+  deps: ConvoyDependencies,
+  trx: LaneTransaction,
+  tenures: ReadonlyMap<string, Tenure>,
+  signal: AbortSignal,
+  running: (opened: OpenedEvent | undefined) => void,
+): Promise<Ends> {
+  const ends: Ends = new Map();
+  const sharing: Sharing[] = [];
+  const found = await takeFences(trx, tenures);
+  for (const [merchantId, tenure] of tenures) {
+    const lane = found.get(merchantId);
+    if (lane === undefined) ends.set(merchantId, { kind: 'alone', failed: false });
+    else if (lane instanceof LanewayError) ends.set(merchantId, { kind: 'refused', error: lane });
+    else {
+      const role = roleOf(lane);
+      if (role === 'share') sharing.push({ merchantId, tenure, lane });
+      else
+        ends.set(merchantId, role === 'wait' ? { kind: 'waiting', wake: lane.wake } : { kind: 'alone', failed: false });
+    }
+  }
+  if (sharing.length === 0) return ends;
+  const settlements = await runWindows(deps, trx, sharing, ends, signal, running);
+  if (settlements.length === 0) return ends;
+  await settle(trx, settlements, deps.clock.now());
+  return ends;
+}
+
+async function runWindows(
+  deps: ConvoyDependencies,
+  trx: LaneTransaction,
+  sharing: readonly Sharing[],
+  ends: Ends,
+  signal: AbortSignal,
+  running: (opened: OpenedEvent | undefined) => void,
+): Promise<LaneSettlement[]> {
+  const windows = await readWindows(
+    trx,
+    sharing.map(({ merchantId, lane: { cursor, cursorDay } }) => ({ merchantId, cursor, cursorDay })),
+    windowOf(sharing.length, deps.limits),
+  );
+  const lanes = sharing.flatMap(({ merchantId, tenure, lane }) => {
+    const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
+    const last = rows.at(-1);
+    if (last === undefined) {
+      ends.set(merchantId, { kind: 'caught-up' });
+      return [];
+    }
+    const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
+    if (events.some((opened) => opened.fault !== undefined)) {
+      ends.set(merchantId, { kind: 'alone', failed: true });
+      return [];
+    }
+    const ledger = emptyLedger();
+    const committed = { merchantId, ledger, cursor: last.mseq };
+    ends.set(merchantId, { kind: 'worked', committed, more, weight: lane.weight });
+    const move = { cursor: last.mseq, cursorDay: last.day, recount: false };
+    return [{ merchantId, tenure, events, held: new Set<string>(), ledger, move }];
+  });
+  if (lanes.length > 0) await executeTogether(deps, trx, lanes, { signal, now: deps.clock.now(), running });
+  return lanes;
+}
