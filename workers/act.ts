@@ -112,11 +112,10 @@ export async function workLane(
         windows += 1;
         deps.committed([{ merchantId, ledger: step.ledger, cursor: step.cursor }]);
         if (!step.more) return { kind: 'caught-up', events };
-        if (
-          options.yield?.aborted === true ||
-          windows >= deps.quantumWindows ||
-          deps.clock.now() - started >= deps.quantumMs
-        )
+        if (options.yield?.aborted === true) return { kind: 'yield', events };
+        // The next visit would not be careful: it would die of an event further on without learning which.
+        if (visit.carefulLeft > 0) continue;
+        if (windows >= deps.quantumWindows || deps.clock.now() - started >= deps.quantumMs)
           return { kind: 'yield', events };
         continue;
       default:
