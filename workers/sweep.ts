@@ -10,8 +10,9 @@ import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
  * in Redis takes: there is no order to restore, since none is kept there.
  *
  * Each pass looks at two indexes: lanes and effect lanes whose `due_at` has come, and mailboxes touched lately whose lane
- * is behind. A full pass compares all mailboxes with all lanes; it runs hourly, at start, and when the marker key is gone
- * from Redis, which means that Redis lost what it had. Any number of workers may sweep; an advisory lock lets one do it.
+ * is behind. A full pass compares all mailboxes with all lanes; it runs hourly, at start, and when Redis may have lost
+ * something: its marker key is gone, or the connection was. A failover that lost the last second still has the marker.
+ * Any number of workers may sweep; an advisory lock lets one do it.
  */
 export interface Sweeper {
   start(): void;
@@ -52,7 +53,11 @@ export function createSweeper(options: SweepOptions): Sweeper {
   const trouble = onceWhileFailing(log, 'sweeper');
   const stopping = new AbortController();
   let lastFullPass = 0;
+  let connections = 0;
+  let sweptConnections = 0;
   let loop: Promise<void> = Promise.resolve();
+  const onReady = () => (connections += 1);
+  redis.on('ready', onReady);
 
   /** True when Redis does not hold what this fleet put there. */
   const redisLostItsData = async (): Promise<boolean> => (await redis.exists(marker)) === 0;
@@ -60,7 +65,8 @@ export function createSweeper(options: SweepOptions): Sweeper {
   const sweep: Sweeper['sweep'] = async () => {
     const now = clock.now();
     const lost = await redisLostItsData();
-    const full = lost || now - lastFullPass >= FULL_PASS_MS;
+    const connection = connections;
+    const full = lost || connection !== sweptConnections || now - lastFullPass >= FULL_PASS_MS;
     const found = await db.transaction().execute(async (trx) => {
       const lock = await sql<{ held: boolean }>`select pg_try_advisory_xact_lock(hashtext(${LOCK})) as held`.execute(
         trx,
@@ -88,6 +94,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
       await ensurePartitions(db, now);
       await options.housekeeping();
       lastFullPass = now;
+      sweptConnections = connection;
     }
     return { merchants, effects: found.effects.length };
   };
@@ -136,6 +143,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
     },
     async stop() {
       stopping.abort();
+      redis.off('ready', onReady);
       await loop;
     },
   };

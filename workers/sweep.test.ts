@@ -1,0 +1,154 @@
+import { sql } from 'kysely';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createSweeper, type EffectKey } from './sweep.ts';
+import { createLaneSystem } from './testing/lane-system.ts';
+import { connectRedis } from '../core/clients/redis.ts';
+import { done, snooze } from '../core/events/handler.ts';
+import { systemClock } from '../core/runtime/clock.ts';
+import { silentLog } from '../core/runtime/log.ts';
+import { createWorld } from '../core/testing/world.ts';
+
+const MINUTE = 60_000;
+
+async function setUp() {
+  const world = await createWorld();
+  const redis = connectRedis(world.redisUrl, 'test');
+  const system = createLaneSystem(world, {
+    h: { holds: 'aggregate', run: (n) => (n === 1 ? snooze(10 * MINUTE, 'not yet') : done) },
+  });
+  const clock = { ...systemClock, now: () => systemClock.now() + 10_000 };
+  let merchants: string[] = [];
+  let effects: EffectKey[] = [];
+  const sweeper = createSweeper({
+    db: world.postgres.db,
+    redis,
+    prefix: world.stack,
+    clock,
+    log: silentLog,
+    everyMs: 50,
+    wakeMerchants: (ids) => Promise.resolve(void merchants.push(...ids)),
+    wakeEffects: (keys) => Promise.resolve(void effects.push(...keys)),
+    housekeeping: () => Promise.resolve(),
+  });
+  return {
+    db: world.postgres.db,
+    redis,
+    system,
+    clock,
+    marker: `${world.stack}:sweep-marker`,
+    /** One pass: whom it woke. */
+    async pass() {
+      merchants = [];
+      effects = [];
+      await sweeper.sweep();
+      return { merchants: merchants.toSorted(), effects };
+    },
+    async [Symbol.asyncDispose]() {
+      redis.disconnect();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('what is due is woken although the cursor has caught up: a set-aside, a redrive command, an effect', async () => {
+  await using at = await setUp();
+  await at.system.seed('aside', [
+    { n: 1, key: 'a' },
+    { n: 2, key: 'b' },
+  ]);
+  await at.system.seed('asked', [{ n: 2 }]);
+  await at.system.run('aside');
+  await at.system.run('asked');
+  assert.equal([(await at.system.lane('aside')).cursor, (await at.system.lane('asked')).cursor], [2, 1]);
+  assert.equal((await at.pass()).merchants, [], 'nothing is due yet');
+
+  await sql`update lanes set due_at = now() where merchant_id = 'aside'`.execute(at.db);
+  await at.system.redrive('asked', 1, 'h');
+  const effect = { merchant_id: 'm', destination: 'ad-network:meta' };
+  const now = new Date();
+  await at.db
+    .insertInto('effect_lanes')
+    .values({ ...effect, owner: null, worker: null, due_at: now, updated_at: now })
+    .execute();
+  assert.equal(await at.pass(), {
+    merchants: ['aside', 'asked'],
+    effects: [{ merchantId: 'm', destination: 'ad-network:meta' }],
+  });
+});
+
+test('a set-aside lets what is not behind it pass, and its lane is due when its time comes', async () => {
+  await using at = await setUp();
+  await at.system.seed('m', [
+    { n: 1, key: 'a' },
+    { n: 2, key: 'b' },
+    { n: 3, key: 'a' },
+  ]);
+  // Caught up, not waiting: a suspended activation would absorb the wake-ups of later events.
+  assert.is((await at.system.run('m')).kind, 'caught-up');
+  assert.equal(await at.system.settled('m'), ['2 done']);
+  const due = (await at.system.lane('m')).due_at?.getTime() ?? 0;
+  assert.is(due, at.system.clock.time + 10 * MINUTE);
+});
+
+test('paused and blocked lanes are not woken and not worked, whatever Redis says, until they are resumed', async () => {
+  await using at = await setUp();
+  for (const merchant of ['paused', 'blocked', 'active']) {
+    await at.system.seed(merchant, [{ n: 2 }]);
+    await at.system.run(merchant);
+    await at.system.seed(merchant, [{ n: 3 }]);
+  }
+  await sql`update lanes set updated_at = now() - interval '1 minute',
+    state = case merchant_id when 'active' then 'active' else merchant_id end`.execute(at.db);
+  assert.equal((await at.pass()).merchants, ['active']);
+  assert.is((await at.system.run('paused')).kind, 'waiting');
+  assert.equal(await at.system.settled('paused'), ['1 done']);
+  await sql`update lanes set state = 'active'`.execute(at.db);
+  assert.is((await at.system.run('paused')).kind, 'caught-up');
+  assert.equal(await at.system.settled('paused'), ['1 done', '2 done']);
+});
+
+test('a pass looks at what moved lately; who has been behind for longer is found when Redis may have lost something', async () => {
+  await using at = await setUp();
+  await at.system.seed('long behind', [{ n: 2 }]);
+  await at.system.seed('just behind', [{ n: 2 }]);
+  await sql`update mailbox set touched_at = now() - interval '1 hour' where merchant_id = 'long behind'`.execute(at.db);
+  assert.equal((await at.pass()).merchants, ['just behind', 'long behind'], 'the first pass is a full one');
+  assert.equal((await at.pass()).merchants, ['just behind']);
+
+  await at.redis.del(at.marker);
+  assert.equal((await at.pass()).merchants, ['just behind', 'long behind'], 'Redis was emptied');
+  assert.equal((await at.pass()).merchants, ['just behind']);
+
+  // After a failover the marker is still there, and the last second is not.
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  at.redis.once('ready', resolve);
+  at.redis.disconnect(true);
+  await ready;
+  assert.equal((await at.pass()).merchants, ['just behind', 'long behind'], 'the connection was lost');
+  assert.equal((await at.pass()).merchants, ['just behind']);
+});
+
+test('the passes that run all the time read no table as a whole', async () => {
+  await using at = await setUp();
+  await sql`insert into mailbox (merchant_id, next_mseq, last_day, touched_at)
+    select 'idle-' || n, 2, '2026-11-23', now() - interval '1 hour' from generate_series(1, 5000) n`.execute(at.db);
+  await sql`insert into lanes (merchant_id, cursor) select merchant_id, 1 from mailbox`.execute(at.db);
+  await sql`analyze mailbox, lanes`.execute(at.db);
+  await at.pass();
+  const scanned = async () => {
+    // Only what is flushed is counted; the pool's sessions flush when they are idle for a second or asked to.
+    await sql`select pg_stat_force_next_flush()`.execute(at.db);
+    const { rows } = await sql<{ read: number }>`
+      select sum(seq_tup_read)::int as read from pg_stat_user_tables where relname in ('mailbox', 'lanes')`.execute(
+      at.db,
+    );
+    return rows[0]?.read ?? 0;
+  };
+  const before = await scanned();
+  await at.system.seed('busy', [{ n: 2 }]);
+  assert.equal((await at.pass()).merchants, ['busy']);
+  assert.ok((await scanned()) - before < 100, 'rows read without an index');
+});
+
+test.run();
