@@ -1,5 +1,12 @@
 import type pg from 'pg';
-import { type Delivery, MAX_OPEN_DELIVERIES, absorbRedrives, readDeliveries } from './deliveries.ts';
+import {
+  type Delivery,
+  MAX_OPEN_DELIVERIES,
+  absorbRedrives,
+  nextTry,
+  readDeliveries,
+  recountDeliveries,
+} from './deliveries.ts';
 import { type ExecuteDependencies, heldKey, newDelivery } from './execute.ts';
 import {
   type AloneInput,
@@ -11,6 +18,7 @@ import {
 } from './execute-alone.ts';
 import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFence } from './fence.ts';
+import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from './lane-limits.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
 import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
@@ -69,6 +77,8 @@ interface Visit {
   carefulLeft: number;
   /** The pair whose attempt is committed and which the next transaction runs. */
   marked: Running | undefined;
+  /** The lane's, as last read. */
+  weight: number;
 }
 
 type Step =
@@ -94,6 +104,7 @@ export async function workLane(
     plan: [],
     carefulLeft: options.careful ? deps.windowEvents : 0,
     marked: undefined,
+    weight: 1,
   };
   const started = deps.clock.now();
   let events = 0;
@@ -115,7 +126,7 @@ export async function workLane(
         if (options.yield?.aborted === true) return { kind: 'yield', events };
         // The next visit would not be careful: it would die of an event further on without learning which.
         if (visit.carefulLeft > 0) continue;
-        if (windows >= deps.quantumWindows || deps.clock.now() - started >= deps.quantumMs)
+        if (isTurnOver({ windows, elapsedMs: deps.clock.now() - started }, deps, visit.weight))
           return { kind: 'yield', events };
         continue;
       default:
@@ -183,7 +194,12 @@ async function takeStep(
   const lane = await takeFence(trx, merchantId, visit.tenure);
   trace.cursor = lane.cursor;
   if (lane.state !== 'active') return { kind: 'waiting', until: undefined, wake: lane.wake };
+  visit.weight = lane.weight;
   const open = await readOpen(trx, merchantId, lane);
+  if (isDrained(lane, open)) {
+    await pauseDrained(trx, merchantId, base.now);
+    return { kind: 'waiting', until: undefined, wake: lane.wake };
+  }
   const due = (d: Delivery) =>
     (d.state === 'waiting' || d.state === 'redrive') && (d.notBefore === null || d.notBefore.getTime() <= base.now);
   const aside = open.filter((d) => d.mseq <= lane.cursor);
@@ -199,15 +215,23 @@ async function takeStep(
     return await stepAlone(deps, trx, visit, lane, { opened, pairs, held, only: turn.handler, base }, trace);
   }
   const mustWait = head.length > 0 ? !head.some(due) : open.length >= MAX_OPEN_DELIVERIES;
-  if (mustWait) return { kind: 'waiting', until: lane.dueAt ?? undefined, wake: lane.wake };
+  if (mustWait) return { kind: 'waiting', until: nextTry(open), wake: lane.wake };
+  const allowed = allowanceOf(lane, base.now);
+  if (allowed.kind === 'exhausted') {
+    const until = Math.min(allowed.until, nextTry(aside)?.getTime() ?? allowed.until);
+    return { kind: 'waiting', until: new Date(until), wake: lane.wake };
+  }
 
-  const limit = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
+  const wanted = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
+  const size = { events: Math.min(wanted, allowed.events), bytes: deps.windowBytes };
   const { cursor, cursorDay } = lane;
-  const size = { events: limit, bytes: deps.windowBytes };
   const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size);
   const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
   const last = rows.at(-1);
-  if (last === undefined) return { kind: 'caught-up' };
+  if (last === undefined) {
+    if (lane.dueAt !== null) await recountDeliveries(trx, merchantId);
+    return { kind: 'caught-up' };
+  }
   const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
   const [first] = events;
   if (first !== undefined && rows.length === 1)
@@ -222,6 +246,7 @@ async function takeStep(
   const recount = open.length > 0 || ledger.deliveries.length > 0;
   const move = { cursor: last.mseq, cursorDay: last.day, recount };
   await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], base.now);
+  await spendTokens(trx, merchantId, lane, rows.length, base.now);
   afterCommit(visit, last.mseq, rows.length);
   return { kind: 'worked', events: rows.length, cursor: last.mseq, more, ledger };
 }
@@ -307,6 +332,7 @@ async function settleAlone(
   const move = { ...to, recount, ...(block === undefined ? {} : { block }) };
   const { merchantId, tenure } = visit;
   await settle(trx, [{ merchantId, tenure, ledger, move }], input.base.now);
+  await spendTokens(trx, merchantId, lane, moves ? 1 : 0, input.base.now);
   afterCommit(visit, to.cursor, moves ? 1 : 0);
   return { kind: 'worked', events: moves ? 1 : 0, cursor: to.cursor, more: true, ledger };
 }

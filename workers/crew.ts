@@ -3,7 +3,8 @@ import { type ConvoyDependencies, type ConvoyEnd, workConvoy } from './convoy.ts
 import type { CommittedLane } from './act.ts';
 import type { Tenure } from './fence.ts';
 import type { Lease } from './leases.ts';
-import { isQuantumUsed, mayShare } from './turns.ts';
+import { isTurnOver } from './lane-limits.ts';
+import { mayShare } from './turns.ts';
 
 /** A lane that this process works: its activation, its lease and how much of its turn is used. */
 export interface Member {
@@ -125,7 +126,7 @@ async function workRound(
         committed.push(end.committed);
         member.windows += 1;
         if (!end.more) finish(member, 'done');
-        else if (deps.stopping.aborted || isTurnOver(deps, member, end.weight)) finish(member, 'again');
+        else if (deps.stopping.aborted || hasHadTurn(deps, member, end.weight)) finish(member, 'again');
         else left.push(member);
         break;
       case 'caught-up':
@@ -148,5 +149,5 @@ async function workRound(
   return { ends, left };
 }
 
-const isTurnOver = ({ clock, limits }: CrewDependencies, { windows, startedAt }: Member, weight: number): boolean =>
-  isQuantumUsed({ windows, elapsedMs: clock.now() - startedAt, weight }, limits);
+const hasHadTurn = ({ clock, limits }: CrewDependencies, { windows, startedAt }: Member, weight: number): boolean =>
+  isTurnOver({ windows, elapsedMs: clock.now() - startedAt }, limits, weight);

@@ -11,7 +11,8 @@ import type { LaneTransaction } from './lane-transaction.ts';
  * waiting ─► (settled, row gone)       its turn came at `not_before`
  * waiting ─► parked                    poison, kept until an operator acts
  * behind  ─► waiting                   the earlier event of its aggregate ended
- * redrive ─► (settled, row gone)       an operator asked for a dead or parked pair again
+ * parked  ─► waiting                   an operator asked for it again, or gave a verdict that ends it
+ * redrive ─► (settled, row gone)       an operator asked for a dead pair again
  */
 export interface Delivery {
   mseq: number;
@@ -25,6 +26,8 @@ export interface Delivery {
   attempt: number;
   /** Times that a process died while it ran this pair. */
   crashes: number;
+  /** Set by an operator: the pair is settled so, without running its handler. */
+  verdict: 'skip' | 'dead' | null;
   notBefore: Date | null;
   firstError: ErrorRecord | null;
   lastError: ErrorRecord | null;
@@ -37,7 +40,7 @@ export const MAX_OPEN_DELIVERIES = 1_000;
 export async function readDeliveries(trx: LaneTransaction, merchantId: string): Promise<readonly Delivery[]> {
   const { rows } = await sql<Delivery>`
     select mseq, handler, day, event_id as "eventId", event_type as "eventType", state, holds, hold_key as "holdKey",
-      attempt, crashes, not_before as "notBefore", first_error as "firstError", last_error as "lastError",
+      attempt, crashes, verdict, not_before as "notBefore", first_error as "firstError", last_error as "lastError",
       created_at as "createdAt"
     from deliveries where merchant_id = ${merchantId} order by mseq, handler limit ${2 * MAX_OPEN_DELIVERIES}
   `.execute(trx);
@@ -119,30 +122,66 @@ export async function finishDeliveries(
   `.execute(trx);
 }
 
-/** Turns open redrive commands of a merchant into deliveries that are due now. */
-export async function absorbRedrives(trx: LaneTransaction, merchantId: string): Promise<number> {
-  const result = await sql`
-    insert into deliveries (merchant_id, mseq, handler, day, event_id, event_type, state, holds, not_before, created_at,
-      updated_at)
-    select distinct on (r.mseq, r.handler) r.merchant_id, r.mseq, r.handler, r.day, i.event_id, i.event_type, 'redrive',
-      'event', now(), now(), now()
-    from redrives r join inbox i on i.merchant_id = r.merchant_id and i.day = r.day and i.mseq = r.mseq
-    where r.merchant_id = ${merchantId} and r.finished_at is null
-    on conflict (merchant_id, mseq, handler) do update
-      set state = 'redrive', attempt = 0, crashes = 0, not_before = now(), updated_at = now()
-      where deliveries.state = 'parked'
-  `.execute(trx);
-  return Number(result.numAffectedRows ?? 0);
+/** The earliest time at which one of them may run; undefined when none will by itself. */
+export function nextTry(open: readonly Delivery[]): Date | undefined {
+  const times = open.flatMap(({ state, notBefore }) =>
+    state === 'waiting' || state === 'redrive' ? [notBefore?.getTime() ?? 0] : [],
+  );
+  return times.length === 0 ? undefined : new Date(Math.min(...times));
 }
 
+/** Puts `open_deliveries` and `due_at` right where a command made the lane due and there was nothing to do. */
+export async function recountDeliveries(trx: LaneTransaction, merchantId: string): Promise<void> {
+  await sql`
+    update lanes set open_deliveries = (select count(*) from deliveries where merchant_id = ${merchantId}),
+      due_at = (select min(coalesce(not_before, now())) from deliveries
+        where merchant_id = ${merchantId} and state in ('waiting', 'redrive'))
+    where merchant_id = ${merchantId}
+  `.execute(trx);
+}
+
+/**
+ * Turns open redrive commands of a merchant into deliveries that are due now. What is parked keeps its place and what it
+ * holds; what was dead and let others pass comes back alone. Of several commands for one pair the last counts. A command
+ * for a pair that is neither ends here: it ended well meanwhile, or its event is gone.
+ */
+export async function absorbRedrives(trx: LaneTransaction, merchantId: string): Promise<void> {
+  await sql`
+    insert into deliveries (merchant_id, mseq, handler, day, event_id, event_type, state, holds, verdict, created_at,
+      updated_at)
+    select distinct on (r.mseq, r.handler) r.merchant_id, r.mseq, r.handler, r.day, i.event_id, i.event_type, 'redrive',
+      'event', nullif(r.verdict, 'retry'), now(), now()
+    from redrives r join inbox i on i.merchant_id = r.merchant_id and i.day = r.day and i.mseq = r.mseq
+    where r.merchant_id = ${merchantId} and r.finished_at is null and (
+      exists (select from settlements s where s.merchant_id = r.merchant_id and s.day = r.day and s.mseq = r.mseq
+        and s.handler = r.handler and s.outcome = 'dead')
+      or exists (select from deliveries d where d.merchant_id = r.merchant_id and d.mseq = r.mseq
+        and d.handler = r.handler and d.state = 'parked'))
+    order by r.mseq, r.handler, r.requested_at desc
+    on conflict (merchant_id, mseq, handler) do update set state = 'waiting', verdict = excluded.verdict,
+      attempt = case when excluded.verdict is null then 0 else deliveries.attempt end, crashes = 0, not_before = null,
+      updated_at = now()
+      where deliveries.state = 'parked'
+  `.execute(trx);
+  await sql`
+    update redrives r set finished_at = now(), result = 'nothing to redrive'
+    where r.merchant_id = ${merchantId} and r.finished_at is null and not exists (
+      select from deliveries d where d.merchant_id = r.merchant_id and d.mseq = r.mseq and d.handler = r.handler
+        and d.state in ('waiting', 'redrive'))
+  `.execute(trx);
+}
+
+/** Ends the commands for pairs that came to an end, or were parked again. */
 export async function closeRedrives(
   trx: LaneTransaction,
   merchantId: string,
-  pair: Pick<Delivery, 'mseq' | 'handler'>,
-  result: string,
+  ends: readonly { mseq: number; handler: string; result: string }[],
 ): Promise<void> {
+  if (ends.length === 0) return;
   await sql`
-    update redrives set finished_at = now(), result = ${result}
-    where merchant_id = ${merchantId} and mseq = ${pair.mseq} and handler = ${pair.handler} and finished_at is null
+    update redrives r set finished_at = now(), result = e.result
+    from unnest(${ends.map((e) => e.mseq)}::bigint[], ${ends.map((e) => e.handler)}::text[],
+      ${ends.map((e) => e.result)}::text[]) as e (mseq, handler, result)
+    where r.merchant_id = ${merchantId} and r.mseq = e.mseq and r.handler = e.handler and r.finished_at is null
   `.execute(trx);
 }

@@ -70,10 +70,29 @@ export async function executeAlone(
       result.ledger.deliveries.push({ ...delivery, state: 'behind' });
       continue;
     }
+    if (delivery.verdict !== null) {
+      conclude(input, handler, delivery, delivery.verdict, result);
+      continue;
+    }
     const attempted = await attempt(deps, trx, input, handler, delivery);
     decide(deps, input, handler, delivery, row !== undefined, attempted, result);
   }
   return result;
+}
+
+/** Settles a pair as an operator said, without running it. */
+function conclude(
+  { opened, setAside }: AloneInput,
+  handler: HandlerDefinition,
+  delivery: Delivery,
+  verdict: 'skip' | 'dead',
+  result: AloneResult,
+): void {
+  const finish = () => void result.ledger.finished.push(delivery);
+  if (verdict === 'dead') return poison(result.ledger, opened, handler, delivery, result, setAside, finish);
+  const skipped = { kind: 'skip', reason: 'skipped by an operator' } as const;
+  settlePair(result.ledger, opened, handler.name, skipped, delivery.attempt, setAside);
+  finish();
 }
 
 /** Neither parked nor behind another, and its time has come. */
@@ -152,7 +171,7 @@ function decide(
       finish();
       return;
     case 'snooze':
-      wait({ state: 'waiting', notBefore: new Date(base.now + end.delayMs) });
+      wait({ notBefore: new Date(base.now + end.delayMs) });
       return;
     case 'failed': {
       const error = recordError(end.error, base.now);
@@ -164,7 +183,7 @@ function decide(
       const { retry } = opened.definition;
       if (end.error.retry === 'backoff' && delivery.attempt < retry.retries) {
         const delay = backoffMs(delivery.attempt + 1, retry, deps.random());
-        wait({ ...failed, state: 'waiting', notBefore: new Date(base.now + delay) });
+        wait({ ...failed, notBefore: new Date(base.now + delay) });
         return;
       }
       poison(into, opened, handler, { ...delivery, ...failed }, result, input.setAside, finish);
@@ -187,7 +206,7 @@ function poison(
 ): void {
   const last = delivery.lastError;
   if (last === null) throw new Error('a poison delivery has an error');
-  if (handler.onPoison === 'keep' && delivery.state !== 'redrive') {
+  if (handler.onPoison === 'keep' && delivery.state !== 'redrive' && delivery.verdict === null) {
     into.deliveries.push({ ...delivery, state: 'parked', notBefore: null });
     if (delivery.holds === 'merchant') {
       result.passes = false;

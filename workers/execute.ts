@@ -35,6 +35,7 @@ export const newDelivery = (opened: OpenedEvent, handler: HandlerDefinition, now
   holdKey: holdKeyOf(opened, handler),
   attempt: 0,
   crashes: 0,
+  verdict: null,
   notBefore: null,
   firstError: null,
   lastError: null,

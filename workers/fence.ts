@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import { LanewayError } from '../core/runtime/errors.ts';
+import { type LaneLimits, limitColumns } from './lane-limits.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
 
-export interface LaneState {
+export interface LaneState extends LaneLimits {
   cursor: number;
   cursorDay: string;
   state: 'active' | 'paused' | 'blocked';
   openDeliveries: number;
   wake: number;
-  weight: number;
   dueAt: Date | null;
 }
 
@@ -75,7 +75,7 @@ async function lockLanes(
   const lock = async (ids: readonly string[]) => {
     const { rows } = await sql<LaneRow>`
       select merchant_id as "merchantId", owner, worker, cursor, cursor_day as "cursorDay", state,
-        open_deliveries as "openDeliveries", wake, weight, due_at as "dueAt"
+        open_deliveries as "openDeliveries", wake, due_at as "dueAt", ${limitColumns}
       from lanes where merchant_id = any(${ids}::text[]) order by merchant_id
       for no key update ${locked === 'skip' ? sql`skip locked` : sql``}
     `.execute(trx);
@@ -109,7 +109,10 @@ export async function moveLane(
   tenure: Tenure,
   move: LaneMove,
 ): Promise<void> {
-  const blocked = move.block === undefined ? sql`` : sql`, state = 'blocked', state_reason = ${move.block}`;
+  const blocked =
+    move.block === undefined
+      ? sql``
+      : sql`, state = 'blocked', state_reason = ${move.block}, state_by = ${tenure.worker}, state_at = now(), drain_to = null`;
   await sql`
     update lanes set owner = ${tenure.owner}, worker = ${tenure.worker}, cursor = ${move.cursor},
       cursor_day = ${move.cursorDay}::date, updated_at = now(),

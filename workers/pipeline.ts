@@ -5,6 +5,7 @@ import type { Registry } from '../core/events/registry.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { bodyHmac } from '../core/runtime/ids.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { requestRedrive } from '../core/operations/request-redrive.ts';
 import type { AcceptableEvent } from './accept-rows.ts';
 import { createAcknowledgements } from './acknowledge.ts';
 import type { Verdict } from './admit.ts';
@@ -12,7 +13,6 @@ import { restoreBody } from './claim-check.ts';
 import { type DeadLetterDependencies, type Undecodable, sendUndecodable } from './dead-letter.ts';
 import { type DecodeFault, decode } from './decode.ts';
 import { type ReceivedMessage, toReceived } from './message.ts';
-import { requestRedrive } from './request-redrive.ts';
 import { type WakeEntry, wakeEntriesOf } from './wake-entries.ts';
 
 export interface PipelineDependencies extends DeadLetterDependencies {

@@ -48,11 +48,7 @@ export async function settle(trx: LaneTransaction, lanes: readonly LaneSettlemen
   for (const { merchantId, ledger } of lanes) {
     await writeDeliveries(trx, merchantId, ledger.deliveries, nowMs);
     await finishDeliveries(trx, merchantId, ledger.finished);
-    for (const pair of ledger.finished) {
-      if (pair.state !== 'redrive') continue;
-      const outcome = ledger.settlements.find((s) => s.mseq === pair.mseq && s.handler === pair.handler)?.outcome;
-      await closeRedrives(trx, merchantId, pair, outcome ?? 'dropped');
-    }
+    await closeRedrives(trx, merchantId, endsOf(ledger));
   }
   await declareIntents(
     trx,
@@ -67,6 +63,18 @@ export async function settle(trx: LaneTransaction, lanes: readonly LaneSettlemen
     nowMs,
   );
 }
+
+/** Pairs with which a redrive command, if there was one, is over. */
+const endsOf = ({ finished, deliveries, settlements }: Ledger) => [
+  ...finished.map(({ mseq, handler }) => ({
+    mseq,
+    handler,
+    result: settlements.find((s) => s.mseq === mseq && s.handler === handler)?.outcome ?? 'dropped',
+  })),
+  ...deliveries
+    .filter(({ state }) => state === 'parked')
+    .map(({ mseq, handler }) => ({ mseq, handler, result: 'parked' })),
+];
 
 const needsCounting = (move: LaneMove): boolean => move.recount || move.block !== undefined;
 

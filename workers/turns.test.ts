@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type TurnLimits, isQuantumUsed, mayShare, roleOf, windowOf } from './turns.ts';
+import { type TurnLimits, mayShare, roleOf, windowOf } from './turns.ts';
 
 const limits: TurnLimits = {
   windowEvents: 50,
@@ -12,14 +12,6 @@ const limits: TurnLimits = {
   quantumWindows: 4,
   quantumMs: 2_000,
 };
-
-test('a turn ends by windows or by time, and weight multiplies both', () => {
-  const used = (windows: number, elapsedMs: number, weight: number) =>
-    isQuantumUsed({ windows, elapsedMs, weight }, limits);
-  assert.equal([used(3, 0, 1), used(4, 0, 1), used(1, 2_000, 1)], [false, true, true]);
-  assert.equal([used(11, 0, 3), used(12, 0, 3), used(1, 5_999, 3), used(1, 6_000, 3)], [false, true, false, true]);
-  assert.ok(used(4, 0, 0), 'a weight below one counts as one');
-});
 
 test('a lane alone has its whole window, and many lanes share what one transaction may take', () => {
   assert.equal(windowOf(1, limits), { events: 50, bytes: 1_000_000 });
@@ -37,13 +29,14 @@ test('whatever shares a transaction, every lane contributes and together they st
   );
 });
 
-test('who follows a death or made others fail is kept out, and so is a lane with something open', () => {
+test('who follows a death or made others fail is kept out, and so is a lane with something open or limited', () => {
   assert.equal(
     [mayShare({ stalledCount: 0, suspect: false }), mayShare({ stalledCount: 1, suspect: false })],
     [true, false],
   );
   assert.not(mayShare({ stalledCount: 0, suspect: true }));
-  const lane = { cursor: 0, cursorDay: '2026-11-24', openDeliveries: 0, wake: 0, weight: 1, dueAt: null };
+  const unlimited = { weight: 1, ratePerSecond: null, rateTokens: 0, rateAt: null, drainTo: null };
+  const lane = { cursor: 0, cursorDay: '2026-11-24', openDeliveries: 0, wake: 0, dueAt: null, ...unlimited };
   assert.equal(
     [
       roleOf({ ...lane, state: 'active' }),
@@ -51,8 +44,10 @@ test('who follows a death or made others fail is kept out, and so is a lane with
       roleOf({ ...lane, state: 'blocked' }),
       roleOf({ ...lane, state: 'active', openDeliveries: 1 }),
       roleOf({ ...lane, state: 'active', dueAt: new Date(0) }),
+      roleOf({ ...lane, state: 'active', ratePerSecond: 5 }),
+      roleOf({ ...lane, state: 'active', drainTo: 9 }),
     ],
-    ['share', 'wait', 'wait', 'alone', 'alone'],
+    ['share', 'wait', 'wait', 'alone', 'alone', 'alone', 'alone'],
   );
 });
 

@@ -1,4 +1,5 @@
 import type { LaneState } from './fence.ts';
+import { isWorkedAlone } from './lane-limits.ts';
 
 /**
  * Who is worked with whom, how much at a time and for how long. Pure, so that a simulation can play with them.
@@ -18,12 +19,6 @@ export interface TurnLimits {
   quantumMs: number;
 }
 
-/** Whether a lane has had its turn. `weight` counts in quanta. */
-export const isQuantumUsed = (
-  { windows, elapsedMs, weight }: { windows: number; elapsedMs: number; weight: number },
-  { quantumWindows, quantumMs }: Pick<TurnLimits, 'quantumWindows' | 'quantumMs'>,
-): boolean => windows >= quantumWindows * Math.max(1, weight) || elapsedMs >= quantumMs * Math.max(1, weight);
-
 /** What each lane may contribute when `lanes` of them share a transaction: at least one event, whatever its size. */
 export function windowOf(lanes: number, limits: TurnLimits): { events: number; bytes: number } {
   const share = Math.max(1, lanes);
@@ -40,11 +35,8 @@ export function windowOf(lanes: number, limits: TurnLimits): { events: number; b
 export const mayShare = ({ stalledCount, suspect }: { stalledCount: number; suspect: boolean }): boolean =>
   stalledCount === 0 && !suspect;
 
-/**
- * What the fence says about a lane that would share a transaction. `alone`: it has something open, so that its next event is
- * not simply the one after its cursor.
- */
+/** What the fence says about a lane that would share a transaction. */
 export function roleOf(lane: LaneState): 'share' | 'alone' | 'wait' {
   if (lane.state !== 'active') return 'wait';
-  return lane.openDeliveries > 0 || lane.dueAt !== null ? 'alone' : 'share';
+  return isWorkedAlone(lane) ? 'alone' : 'share';
 }

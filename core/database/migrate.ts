@@ -5,12 +5,13 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
   '0002-contexts': () => import('./migrations/0002-contexts.ts'),
   '0003-roles': () => import('./migrations/0003-roles.ts'),
+  '0004-operators': () => import('./migrations/0004-operators.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { AccessTables } from '../contexts/access/tables.ts';
 import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
 import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
@@ -45,11 +45,21 @@ export interface EngineTables {
     cursor_day: Generated<Day>;
     state: Generated<'active' | 'paused' | 'blocked'>;
     state_reason: string | null;
+    /** Who put the lane into its state, and when: an operator, or the worker that blocked it. */
+    state_by: Generated<string | null>;
+    state_at: Generated<Date | null>;
+    /** Set while the lane drains: the mseq up to which it is worked before it is paused. */
+    drain_to: Generated<number | null>;
     /** Rows in `deliveries`, kept under the fence so that a lane without any need not look. */
     open_deliveries: Generated<number>;
     /** Raised by a resume, so that an actor about to suspend notices it. */
     wake: Generated<number>;
+    /** Quanta per turn. */
     weight: Generated<number>;
+    /** Events per second; null: no limit. The bucket holds `rate_tokens` as of `rate_at`. */
+    rate_per_second: Generated<number | null>;
+    rate_tokens: Generated<number>;
+    rate_at: Generated<Date | null>;
     /** When the sweeper must wake this lane although its cursor may have caught up. */
     due_at: Date | null;
     updated_at: Generated<Date>;
@@ -67,6 +77,8 @@ export interface EngineTables {
     hold_key: string | null;
     attempt: Generated<number>;
     crashes: Generated<number>;
+    /** What an operator decided about the pair instead of trying it again. */
+    verdict: Generated<'skip' | 'dead' | null>;
     not_before: Date | null;
     first_error: OptionalJson<ErrorRecord>;
     last_error: OptionalJson<ErrorRecord>;
@@ -168,8 +180,50 @@ export interface EngineTables {
     requested_by: string;
     reason: string;
     requested_at: Date;
+    /** Try again, or settle without trying. */
+    verdict: Generated<'retry' | 'skip' | 'dead'>;
     finished_at: Date | null;
     result: string | null;
+  };
+  /** Append-only: who commanded what, and what it changed. */
+  operator_actions: {
+    id: GeneratedAlways<number>;
+    action: string;
+    merchant_id: string | null;
+    requested_by: string;
+    reason: string;
+    requested_at: Date;
+    before: OptionalJson<Record<string, unknown>>;
+    after: OptionalJson<Record<string, unknown>>;
+  };
+  redrive_runs: {
+    id: string;
+    requested_by: string;
+    reason: string;
+    requested_at: Date;
+    per_second: number;
+    /** The filters that chose the items. */
+    selection: Json<Record<string, unknown>>;
+    finished_at: Date | null;
+  };
+  redrive_items: {
+    run_id: string;
+    ordinal: number;
+    /** handler: a command to a lane. effect: an intent to re-arm. message: what never became an event. */
+    kind: 'handler' | 'effect' | 'message';
+    /** The dead-letter queue, as the specification calls it. */
+    queue: string;
+    merchant_id: string | null;
+    event_id: string | null;
+    handler: string;
+    mseq: number | null;
+    day: Day | null;
+    object_key: string | null;
+    message_id: string | null;
+    /** pending ─► requested (the command is recorded) │ nothing (it ended well meanwhile) │ failed */
+    state: Generated<'pending' | 'requested' | 'nothing' | 'failed'>;
+    result: string | null;
+    updated_at: Date;
   };
   schema_info: { singleton: Generated<boolean>; version: number; breaking_version: number };
 }

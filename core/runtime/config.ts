@@ -89,15 +89,32 @@ const camel = (name: string) =>
     .replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** Throws `config.invalid` naming every faulty variable at once. */
-export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
-  const parsed = schema.safeParse(env);
+export const loadConfig = (env: Record<string, string | undefined> = process.env): Config =>
+  // The mapped type above renames the keys exactly as `camel` does; the compiler cannot follow Object.fromEntries.
+  parse(schema, env) as Config;
+
+const operatorSchema = schema.pick({
+  LANEWAY_STACK: true,
+  LANEWAY_POSTGRES_URL: true,
+  LANEWAY_REDIS_URL: true,
+  LANEWAY_ACTIVATION_PARTITIONS: true,
+  LANEWAY_LANE_CAP: true,
+});
+
+/** What the operators' commands need to reach a system. */
+export type OperatorConfig = Pick<Config, 'stack' | 'postgresUrl' | 'redisUrl' | 'activationPartitions' | 'laneCap'>;
+
+export const loadOperatorConfig = (env: Record<string, string | undefined> = process.env): OperatorConfig =>
+  // As above.
+  parse(operatorSchema, env) as OperatorConfig;
+
+function parse(shape: z.ZodType<Record<string, unknown>>, env: Record<string, string | undefined>): object {
+  const parsed = shape.safeParse(env);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new LanewayError('config.invalid', `configuration is not usable:\n  ${faults.join('\n  ')}`);
   }
-  const entries = Object.entries(parsed.data).map(([name, value]) => [camel(name), value]);
-  // The mapped type above renames the keys exactly as `camel` does; the compiler cannot follow Object.fromEntries.
-  return Object.fromEntries(entries) as Config;
+  return Object.fromEntries(Object.entries(parsed.data).map(([name, value]) => [camel(name), value]));
 }
 
 /** A setting that only some processes need: says which one is missing instead of failing later. */

@@ -20,6 +20,7 @@ export const errorCodes = [
   'effect.rejected',
   'effect.unavailable',
   'effect.outcome_unknown',
+  'operators.refused',
   'config.invalid',
   'schema.newer',
   'schema.missing',

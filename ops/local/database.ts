@@ -38,6 +38,7 @@ export async function prepareDatabase(
       laneway_worker: secrets.workerPassword,
       laneway_gateway: secrets.gatewayPassword,
       laneway_reader: secrets.readerPassword,
+      laneway_operator: secrets.operatorPassword,
     };
     for (const [role, password] of Object.entries(roles)) {
       await sql`alter role ${sql.id(role)} with login password ${sql.lit(password)}`.execute(admin.db);

@@ -21,6 +21,7 @@ const stack = {
     workerPassword: 'worker-password-x',
     gatewayPassword: 'gateway-password-x',
     readerPassword: 'reader-password-x',
+    operatorPassword: 'operator-password-x',
     bodyHmacKey: 'body-hmac-key-of-24-bytes',
     corePlatformSecret: 'core-platform-secret',
     adNetworkToken: 'ad-network-token-x',

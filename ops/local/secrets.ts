@@ -13,6 +13,7 @@ const schema = z.object({
   workerPassword: z.string().min(16),
   gatewayPassword: z.string().min(16),
   readerPassword: z.string().min(16),
+  operatorPassword: z.string().min(16),
   bodyHmacKey: z.string().min(16),
   corePlatformSecret: z.string().min(16),
   adNetworkToken: z.string().min(16),
@@ -38,6 +39,7 @@ export function loadSecrets(dataDir: string): Secrets {
       workerPassword: random(),
       gatewayPassword: random(),
       readerPassword: random(),
+      operatorPassword: random(),
       bodyHmacKey: random(),
       corePlatformSecret: random(),
       adNetworkToken: random(),
@@ -48,7 +50,11 @@ export function loadSecrets(dataDir: string): Secrets {
     return secrets;
   }
   try {
-    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const kept = z.looseObject({}).parse(JSON.parse(readFileSync(file, 'utf8')));
+    // Folders of earlier releases know no operator; the next start gives the role this password.
+    const secrets = schema.parse({ operatorPassword: random(), ...kept });
+    if (kept['operatorPassword'] === undefined) writePrivateJson(file, secrets);
+    return secrets;
   } catch (cause) {
     throw new Error(`${file} cannot be used. Repair it, or start over with --fresh.`, { cause });
   }

@@ -1,5 +1,5 @@
 import { type Kysely, type Transaction, sql } from 'kysely';
-import type { Database } from '../core/database/tables.ts';
+import type { Database } from '../database/tables.ts';
 
 export interface MovedBack {
   merchantId: string;
