@@ -1,5 +1,6 @@
 import type { EffectClaims } from './effect-claims.ts';
 import type { EffectKey, EffectTenure } from './effect-lane.ts';
+import type { CallPermit, EffectLimits } from './effect-limits.ts';
 import {
   type Attempted,
   type EffectFailure,
@@ -17,6 +18,7 @@ import type { Log } from '../core/runtime/log.ts';
 export interface EffectRunDependencies extends OutcomeDependencies {
   clock: Clock;
   claims: EffectClaims;
+  limits: EffectLimits;
   leaseMs: number;
   quantumMs: number;
   log: Log;
@@ -40,10 +42,11 @@ export async function succeed(
   run: EffectRun,
   attempted: Attempted,
   result: EffectResult,
+  permit: CallPermit,
 ): Promise<void> {
   const { call, intent } = attempted;
   const [observed] = await Promise.all([
-    observe(deps, run, call, result),
+    observe(deps, run, call, result, permit),
     deps.claims.complete(call.idempotencyKey, run.tenure.owner, result),
   ]);
   try {
@@ -64,9 +67,12 @@ async function observe(
   run: EffectRun,
   call: EffectCall,
   result: EffectResult,
+  permit: CallPermit,
 ): Promise<Record<string, unknown> | undefined> {
   const { driver } = run;
-  if (driver.observe === undefined) return undefined;
+  // What can be read later is not worth a call that the quota does not cover.
+  if (driver.observe === undefined || permit.left < 1) return undefined;
+  permit.spend();
   try {
     return await withDeadline('observing', deps.leaseMs / 4, async (signal) => driver.observe?.(call, result, signal));
   } catch (error) {

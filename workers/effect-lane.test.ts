@@ -106,7 +106,14 @@ test('an intent that was replaced before its call began is not sent', async () =
 test('a lane that is left is due when its earliest open intent is, and not at all without one', async () => {
   await using world = await createWorld();
   await declare(world, 'c1');
-  const change = { attempt: 1, keepMark: false, externalId: null, firstError: null, lastError: null };
+  const change = {
+    attempt: 1,
+    keepMark: false,
+    externalId: null,
+    firstError: null,
+    lastError: null,
+    firstUnavailableAt: null,
+  };
   await world.postgres.db
     .transaction()
     .execute((trx) => changeIntent(trx, key, 'c1', { ...change, state: 'pending', notBefore: T0 + 7_000 }, T0));

@@ -44,28 +44,33 @@ export interface OpenIntent {
   externalId: string | null;
   firstError: ErrorRecord | null;
   lastError: ErrorRecord | null;
+  /** Since when the destination has not answered this intent's calls. */
+  firstUnavailableAt: Date | null;
 }
 
-const intentColumns = sql`object_key as "objectKey", version, desired, content_hash as "contentHash", state,
+/** An intent that was taken, with its lane's turn in a quota for which it had to wait. */
+export type TakenIntent = OpenIntent & { turnAt: Date | null };
+
+export const intentColumns = sql`object_key as "objectKey", version, desired, content_hash as "contentHash", state,
   event_id as "eventId", event_type as "eventType", handler, mseq, day, correlation_id as "correlationId", traceparent,
   deadline_ms as "deadlineMs", attempt, not_before as "notBefore", sent_version as "sentVersion", sent_at as "sentAt", external_id as "externalId",
-  first_error as "firstError", last_error as "lastError"`;
+  first_error as "firstError", last_error as "lastError", first_unavailable_at as "firstUnavailableAt"`;
 
-const ofLane = (key: EffectKey) => sql`merchant_id = ${key.merchantId} and destination = ${key.destination}`;
+export const ofLane = (key: EffectKey) => sql`merchant_id = ${key.merchantId} and destination = ${key.destination}`;
 const ofIntent = (key: EffectKey, objectKey: string) => sql`${ofLane(key)} and object_key = ${objectKey}`;
 
 /**
  * Locks the lane's row. Nothing else is read in this statement: it may wait for whoever declares intents, and only the next
  * statement sees what they committed.
  */
-async function lockEffectLane(trx: Transaction<Database>, key: EffectKey): Promise<string | null | undefined> {
+export async function lockEffectLane(trx: Transaction<Database>, key: EffectKey): Promise<string | null | undefined> {
   const { rows } = await sql<{ owner: string | null }>`
     select owner from effect_lanes where ${ofLane(key)} for no key update
   `.execute(trx);
   return rows[0]?.owner;
 }
 
-const fenceLost = (key: EffectKey, owner: string, found: string | null | undefined) =>
+export const fenceLost = (key: EffectKey, owner: string, found: string | null | undefined) =>
   new LanewayError('fence.lost', 'another owner has this effect lane', {
     retry: 'backoff',
     detail: { ...key, owner, foundOwner: found },
@@ -83,14 +88,14 @@ export async function takeDueIntent(
   first: boolean,
   now: number,
   leaseMs: number,
-): Promise<OpenIntent | undefined> {
+): Promise<TakenIntent | undefined> {
   return await db.transaction().execute(async (trx) => {
     const found = await lockEffectLane(trx, key);
     if (found === undefined) return undefined;
     if (!first && found !== tenure.owner) throw fenceLost(key, tenure.owner, found);
     const at = sql`${new Date(now)}::timestamptz`;
-    const { rows } = await sql<OpenIntent>`
-      select ${intentColumns} from intents
+    const { rows } = await sql<TakenIntent>`
+      select ${intentColumns}, (select turn_at from effect_lanes where ${ofLane(key)}) as "turnAt" from intents
       where ${ofLane(key)} and state in ('pending', 'sending', 'unknown') and (not_before is null or not_before <= ${at})
       order by not_before limit 1
     `.execute(trx);
@@ -107,7 +112,7 @@ export async function takeDueIntent(
     // Should this process die and Redis forget its activation, the lane is due again when its lease is over.
     await sql`
       update effect_lanes set owner = ${tenure.owner}, worker = ${tenure.worker}, updated_at = ${at},
-        due_at = ${new Date(now + leaseMs)}::timestamptz
+        due_at = ${new Date(now + leaseMs)}::timestamptz, turn_at = null
       where ${ofLane(key)}
     `.execute(trx);
     return intent;
@@ -147,9 +152,10 @@ export interface IntentNow {
   version: number;
   attempt: number;
   firstError: ErrorRecord | null;
+  firstUnavailableAt: Date | null;
 }
 
-const nowColumns = sql`version, attempt, first_error as "firstError"`;
+const nowColumns = sql`version, attempt, first_error as "firstError", first_unavailable_at as "firstUnavailableAt"`;
 const markStands = (intent: OpenIntent) =>
   sql`state in ('pending', 'sending', 'unknown') and sent_at is not distinct from ${intent.sentAt}`;
 
@@ -193,6 +199,7 @@ export interface IntentChange {
   externalId: string | null;
   firstError: ErrorRecord | null;
   lastError: ErrorRecord | null;
+  firstUnavailableAt: number | null;
 }
 
 /** Writes a locked intent. */
@@ -203,10 +210,12 @@ export async function changeIntent(
   change: IntentChange,
   now: number,
 ): Promise<void> {
+  const timeOrNull = (epochMs: number | null) => (epochMs === null ? null : new Date(epochMs));
   const clearMark = change.keepMark ? sql`` : sql`sent_version = null, sent_hash = null, sent_at = null,`;
   await sql`
     update intents set state = ${change.state}, attempt = ${change.attempt}, ${clearMark}
-      not_before = ${change.notBefore === null ? null : new Date(change.notBefore)}::timestamptz,
+      not_before = ${timeOrNull(change.notBefore)}::timestamptz,
+      first_unavailable_at = ${timeOrNull(change.firstUnavailableAt)}::timestamptz,
       external_id = coalesce(${change.externalId}, external_id),
       first_error = ${change.firstError === null ? null : JSON.stringify(change.firstError)}::jsonb,
       last_error = ${change.lastError === null ? null : JSON.stringify(change.lastError)}::jsonb,

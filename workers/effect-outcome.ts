@@ -35,8 +35,11 @@ export type EffectFailure =
   | { kind: 'rejected'; error: LanewayError }
   /** Certainly not carried out. */
   | { kind: 'unavailable'; error: LanewayError }
-  /** Sent, and no answer: quarantined until the call is over, then looked up. */
-  | { kind: 'unknown'; error: LanewayError }
+  /**
+   * Sent, and no answer: quarantined until the call is over, then looked up. `trial`: the call by which a breaker wanted to
+   * find out whether the destination is back.
+   */
+  | { kind: 'unknown'; error: LanewayError; trial: boolean }
   /** What is out there could not be looked up, or not be recorded: looked up again. */
   | { kind: 'unresolved'; error: LanewayError }
   /** Looked up and not there, after the last try that was left. */
@@ -49,6 +52,8 @@ export interface OutcomeDependencies {
   registry: Registry;
   retry: RetryPolicy;
   random(): number;
+  /** For how long a destination may be away before what waits for it is given up. */
+  awayMs: number;
 }
 
 /** `overtaken`: somebody else has dealt with the intent, nothing was written. `superseded`: newer desired is pending. */
@@ -91,6 +96,7 @@ export async function recordSuccess(
           externalId: result.externalId,
           firstError: null,
           lastError: null,
+          firstUnavailableAt: null,
         },
         now,
       );
@@ -145,6 +151,29 @@ async function failIn(
   return 'dead';
 }
 
+/** A failure that speaks of the destination and not of the effect: it counts as waiting, not as an attempt. */
+function isAwayFailure(failure: EffectFailure): boolean {
+  const { code } = failure.error;
+  switch (failure.kind) {
+    case 'unavailable':
+      return true;
+    case 'unresolved':
+      return code === 'effect.unavailable' || code === 'effect.limited';
+    case 'unknown':
+      return failure.trial;
+    case 'rejected':
+    case 'exhausted':
+    case 'unsent':
+      return false;
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** As long as it has been away already, so that the pauses double; between the policy's base and cap, with jitter. */
+const awayWaitMs = (awayForMs: number, { baseMs, capMs }: RetryPolicy, jitter: number): number =>
+  Math.round(Math.min(capMs, Math.max(baseMs, awayForMs)) * (0.5 + jitter / 2));
+
 /** What a failure makes of an intent. Pure. */
 function decide(
   deps: OutcomeDependencies,
@@ -156,11 +185,13 @@ function decide(
 ): IntentChange {
   const superseded = found.version !== intent.version;
   const error = recordError(failure.error, now);
-  // Sends are counted when they begin; looking up is a try of its own.
-  const attempt = failure.kind === 'unresolved' ? found.attempt + 1 : found.attempt;
+  const away = isAwayFailure(failure);
+  const awaySince = found.firstUnavailableAt?.getTime() ?? now;
+  const attempt = attemptsAfter(failure, away, found.attempt);
   const asked = failure.error.detail['retryAfterMs'];
-  const wait = typeof asked === 'number' ? Math.min(asked, deps.retry.capMs) : backoffMs(attempt, deps.retry, jitter);
-  const exhausted = attempt > deps.retry.retries && !superseded;
+  const pause = away ? awayWaitMs(now - awaySince, deps.retry, jitter) : backoffMs(attempt, deps.retry, jitter);
+  const wait = typeof asked === 'number' ? Math.min(asked, deps.retry.capMs) : pause;
+  const exhausted = (away ? now - awaySince >= deps.awayMs : attempt > deps.retry.retries) && !superseded;
   const change: IntentChange = {
     state: 'pending',
     attempt,
@@ -169,6 +200,7 @@ function decide(
     externalId: intent.externalId,
     firstError: found.firstError ?? error,
     lastError: error,
+    firstUnavailableAt: away ? awaySince : null,
   };
   switch (failure.kind) {
     case 'rejected':
@@ -184,10 +216,17 @@ function decide(
         ? { ...change, state: 'dead', keepMark: true, notBefore: null }
         : { ...change, state: 'unknown', keepMark: true };
     case 'unsent':
-      return { ...change, attempt: Math.max(0, attempt - 1), notBefore: null };
+      return { ...change, notBefore: null, firstUnavailableAt: found.firstUnavailableAt?.getTime() ?? null };
     default:
       return failure satisfies never;
   }
+}
+
+/** A send was counted when it began, in case it would kill its process; a look-up that failed is a try of its own. */
+function attemptsAfter(failure: EffectFailure, away: boolean, counted: number): number {
+  const wasSent = failure.kind !== 'unresolved';
+  if (away || failure.kind === 'unsent') return wasSent ? Math.max(0, counted - 1) : counted;
+  return wasSent ? counted : counted + 1;
 }
 
 const quarantineOf = (intent: OpenIntent): number => intent.notBefore?.getTime() ?? 0;

@@ -1,7 +1,9 @@
 import type { Claim } from './effect-claims.ts';
 import { type EffectRun, type EffectRunDependencies, fail, succeed } from './effect-conclude.ts';
 import { type EffectKey, type OpenIntent, markSending, postponeIntent, takeDueIntent } from './effect-lane.ts';
+import type { CallPermit } from './effect-limits.ts';
 import type { Attempted, EffectFailure } from './effect-outcome.ts';
+import { leaveEffectLane } from './leave-effect-lane.ts';
 import type { DestinationDriver, EffectCall, EffectResult } from '../core/events/destination.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
@@ -10,17 +12,18 @@ import { contentHash } from '../core/runtime/ids.ts';
 /**
  * One run of an actor over an effect lane: the intents that are due, one after the other.
  *
- *   take ─► claim ─┬─ completed ───────────────────────────────► record
- *                  ├─ busy ─► postponed
- *                  ├─ somebody may have sent it ─► look up ─┬─ as desired ─► record
- *                  │                                        └─ not so ──┐
- *                  └─ fresh ────────────────────────────────────────────┴─► mark sending ─► send ─► record
+ *   take ─► admit ─► claim ─┬─ completed ───────────────────────────────► record
+ *            │              ├─ busy ─► postponed
+ *            │              ├─ somebody may have sent it ─► look up ─┬─ as desired ─► record
+ *            │              │                                        └─ not so ──┐
+ *            │              └─ fresh ────────────────────────────────────────────┴─► mark sending ─► send ─► record
+ *            └─ no quota, or the destination is away ─► the lane is left until it can be called again
  *
  * What cannot be promised to a destination without idempotency keys: a process that is stopped after it marked the call and
  * checked its time, but before it wrote to the socket, and that stays stopped for longer than lease and deadline together,
  * sends after its successor has looked and found nothing. Only comparing with the destination finds that twin.
  */
-/** `rested`: nothing is due now. `more`: something may be, and another run should look. */
+/** `rested`: nothing can be done now. `more`: something may be, and another run should look. */
 export type EffectRunEnd = 'rested' | 'more';
 
 /** Rejects with infrastructure errors, `fence.lost` among them. What was in hand is then pending, or unknown, and due. */
@@ -31,13 +34,41 @@ export async function workEffectLane(deps: EffectRunDependencies, run: EffectRun
     if (run.stop.aborted || now - began >= deps.quantumMs) return 'more';
     const intent = await takeDueIntent(deps.db, run.key, run.tenure, first, now, deps.leaseMs);
     if (intent === undefined) return 'rested';
+    const admission = await deps.limits.admit(
+      run.key.destination,
+      callsFor(run.driver, intent),
+      intent.turnAt?.getTime(),
+    );
+    if (admission.kind === 'wait') {
+      const given = await leaveEffectLane(deps.db, run.key, run.tenure, admission, deps.clock.now(), deps.awayMs);
+      if (given === undefined) return 'rested';
+      await giveUp(deps, run, given);
+      continue;
+    }
+    using permit = admission.permit;
     try {
-      await workIntent(deps, run, intent);
+      await workIntent(deps, run, intent, permit);
     } catch (error) {
       if (isInfrastructureError(error) || isAway(error)) throw error;
       await setAside(deps, run, intent, error);
     }
   }
+}
+
+/** The calls that an effect takes: looking it up where somebody may have sent it, sending it, observing what became of it. */
+const callsFor = (driver: DestinationDriver, intent: OpenIntent): number =>
+  1 + (wasSent(intent) ? 1 : 0) + (driver.observe === undefined ? 0 : 1);
+
+const wasSent = ({ state, sentVersion }: OpenIntent): boolean => state !== 'pending' || sentVersion !== null;
+
+/** Its destination has been away for too long. */
+async function giveUp(deps: EffectRunDependencies, run: EffectRun, intent: OpenIntent): Promise<void> {
+  const since = intent.firstUnavailableAt?.toISOString() ?? '';
+  const error = new LanewayError('effect.unavailable', `the destination has not answered since ${since}`, {
+    retry: 'backoff',
+  });
+  const attempted = { key: run.key, tenure: run.tenure, intent, call: callOf(run.key, intent), madeTheCall: false };
+  await fail(deps, run, attempted, { kind: wasSent(intent) ? 'unresolved' : 'unavailable', error });
 }
 
 const isAway = (error: unknown): boolean => error instanceof LanewayError && error.code === 'service.unavailable';
@@ -66,7 +97,12 @@ const UNKNOWN_TYPE_MS = 60_000;
 /** Of the lease, kept for what comes after the call. */
 const MARGIN = 0.2;
 
-async function workIntent(deps: EffectRunDependencies, run: EffectRun, intent: OpenIntent): Promise<void> {
+async function workIntent(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  intent: OpenIntent,
+  permit: CallPermit,
+): Promise<void> {
   if (!deps.registry.has(intent.eventType)) {
     deps.log.warn('this release does not know the event of an intent', { ...run.key, eventType: intent.eventType });
     return await postponeIntent(deps.db, run.key, run.tenure, intent, deps.clock.now() + UNKNOWN_TYPE_MS);
@@ -75,10 +111,10 @@ async function workIntent(deps: EffectRunDependencies, run: EffectRun, intent: O
   const claim = await deps.claims.claim(call.idempotencyKey, run.tenure.owner, deps.leaseMs);
   const attempted: Attempted = { key: run.key, tenure: run.tenure, intent, call, madeTheCall: false };
   if (claim.kind === 'busy') return await postponeIntent(deps.db, run.key, run.tenure, intent, claim.untilMs + 1);
-  if (claim.kind === 'completed') return await succeed(deps, run, attempted, claim.result);
+  if (claim.kind === 'completed') return await succeed(deps, run, attempted, claim.result, permit);
   let released = false;
   try {
-    released = await lookThenSend(deps, run, attempted, claim);
+    released = await lookThenSend(deps, run, attempted, claim, permit);
   } catch (error) {
     released = !(error instanceof CallLeftOpen);
     throw error instanceof CallLeftOpen ? error.cause : error;
@@ -96,17 +132,18 @@ async function lookThenSend(
   run: EffectRun,
   attempted: Attempted,
   claim: Claim,
+  permit: CallPermit,
 ): Promise<boolean> {
   const { intent, call } = attempted;
   let { externalId } = intent;
-  if (claim.kind === 'taken-over' || intent.state !== 'pending' || intent.sentVersion !== null) {
-    const looked = await lookUp(deps, run, call);
+  if (claim.kind === 'taken-over' || wasSent(intent)) {
+    const looked = await lookUp(deps, run, call, permit);
     if (looked.kind === 'failed') {
       await fail(deps, run, attempted, { kind: 'unresolved', error: looked.error });
       return true;
     }
     if (looked.kind === 'as desired') {
-      await succeed(deps, run, attempted, looked.result);
+      await succeed(deps, run, attempted, looked.result, permit);
       return false;
     }
     externalId = looked.externalId ?? externalId;
@@ -115,7 +152,7 @@ async function lookThenSend(
       return true;
     }
   }
-  return await send(deps, run, { ...intent, externalId });
+  return await send(deps, run, { ...intent, externalId }, permit);
 }
 
 type LookedUp =
@@ -124,20 +161,34 @@ type LookedUp =
   | { kind: 'not as desired'; externalId: string | undefined }
   | { kind: 'failed'; error: LanewayError };
 
-async function lookUp(deps: EffectRunDependencies, run: EffectRun, call: EffectCall): Promise<LookedUp> {
+async function lookUp(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  call: EffectCall,
+  permit: CallPermit,
+): Promise<LookedUp> {
+  permit.spend();
   try {
     const result = await withDeadline('looking an object up', deps.leaseMs * (1 - MARGIN), (signal) =>
       run.driver.probe(call, signal),
     );
+    permit.answered();
     if (result !== undefined && run.driver.satisfies(call, result)) return { kind: 'as desired', result };
     return { kind: 'not as desired', externalId: result?.externalId };
   } catch (error) {
-    return { kind: 'failed', error: coerceError(error, 'effect.unavailable') };
+    const failure = unanswered(error, 'effect.unavailable');
+    await permit.failed(failure);
+    return { kind: 'failed', error: failure };
   }
 }
 
 /** Makes the call, under a lease that outlives it and with its mark in the database. True when it was not carried out. */
-async function send(deps: EffectRunDependencies, run: EffectRun, intent: OpenIntent): Promise<boolean> {
+async function send(
+  deps: EffectRunDependencies,
+  run: EffectRun,
+  intent: OpenIntent,
+  permit: CallPermit,
+): Promise<boolean> {
   const { clock, leaseMs } = deps;
   const deadlineMs = Math.min(intent.deadlineMs, leaseMs * (1 - MARGIN));
   if (run.stop.aborted) return true;
@@ -158,12 +209,12 @@ async function send(deps: EffectRunDependencies, run: EffectRun, intent: OpenInt
       await fail(deps, run, attempted, { kind: 'unsent', error });
       return true;
     }
-    const sent = await callOut(run.driver, call, deadlineMs);
+    const sent = await callOut(run.driver, call, deadlineMs, permit);
     if (sent.kind !== 'answered') {
       await fail(deps, run, attempted, sent);
       return sent.kind !== 'unknown';
     }
-    await succeed(deps, run, attempted, sent.result);
+    await succeed(deps, run, attempted, sent.result, permit);
     return false;
   } catch (error) {
     throw new CallLeftOpen('the outcome of a call could not be recorded', { cause: error });
@@ -174,19 +225,31 @@ async function callOut(
   driver: DestinationDriver,
   call: EffectCall,
   deadlineMs: number,
+  permit: CallPermit,
 ): Promise<
   { kind: 'answered'; result: EffectResult } | Extract<EffectFailure, { kind: 'rejected' | 'unavailable' | 'unknown' }>
 > {
+  const { trial } = permit;
+  permit.spend();
   try {
     const result = await withDeadline('the call', deadlineMs, (signal) => driver.send(call, signal));
+    permit.answered();
     return { kind: 'answered', result };
   } catch (thrown) {
-    const error = coerceError(thrown, 'effect.outcome_unknown');
+    const error = unanswered(thrown, 'effect.outcome_unknown');
+    await permit.failed(error);
     if (error.code === 'effect.rejected') return { kind: 'rejected', error };
-    if (error.code === 'effect.unavailable') return { kind: 'unavailable', error };
+    if (error.code === 'effect.unavailable' || error.code === 'effect.limited') return { kind: 'unavailable', error };
     // Whatever else happened, a deadline among it: it may have been carried out.
-    return { kind: 'unknown', error };
+    return { kind: 'unknown', error, trial };
   }
+}
+
+/** A deadline that passed says as little as a connection that broke. */
+function unanswered(thrown: unknown, code: 'effect.unavailable' | 'effect.outcome_unknown'): LanewayError {
+  const error = coerceError(thrown, code);
+  if (error.code !== 'handler.deadline') return error;
+  return new LanewayError(code, error.message, { retry: 'backoff', cause: error });
 }
 
 /** After a crash there may be no error at all: nobody was left to report it. */

@@ -3,13 +3,17 @@ import { DelayedError, type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Kysely } from 'kysely';
 import { createEffectClaims } from './effect-claims.ts';
-import type { EffectKey } from './effect-lane.ts';
+import { createDestinationSlots } from './destination-slots.ts';
 import type { EffectRunDependencies } from './effect-conclude.ts';
+import type { EffectKey } from './effect-lane.ts';
+import { createEffectLimits } from './effect-limits.ts';
 import { workEffectLane } from './effect-run.ts';
 import { activationWorkerOptions } from './activation-worker.ts';
 import { holdLease } from './lease.ts';
+import { deferEffectLane } from './leave-effect-lane.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
+import type { DestinationLimits } from '../core/events/destination-limits.ts';
 import type { Registry } from '../core/events/registry.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
@@ -23,7 +27,8 @@ import { type RetryPolicy, effectRetry } from '../core/runtime/retry.ts';
  * The fleet's effect actors in this process. An activation says "look at this (merchant, destination)"; what there is to do
  * is in Postgres. It ends in one of these ways.
  *
- * active ─► completed   nothing is due (`effect_lanes.due_at` says when something will be), or the lane is another one's
+ * active ─► completed   nothing is due (`effect_lanes.due_at` says when something will be), the lane is another one's, or
+ *                       its destination is away, out of quota, or has all the slots that this process gives it
  * active ─► completed, with a new activation behind it   quantum used, or shutdown
  * active ─► delayed     Postgres or DynamoDB is away: no effect may begin
  *
@@ -53,6 +58,10 @@ export interface EffectActorOptions {
   worker: string;
   leaseMs: number;
   concurrency: number;
+  /** By destination, instead of what its driver declares. */
+  limits?: Readonly<Record<string, DestinationLimits>>;
+  /** How long effects wait for a destination that is away; a day when it is not given. */
+  awayMs?: number;
   clock: Clock;
   log: Log;
   partitions?: number;
@@ -90,12 +99,18 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
   const { leaseMs, log, clock, random = Math.random } = options;
   const stopping = new AbortController();
   const trouble = onceWhileFailing(log, 'effects');
+  const limitsOf = (destination: string): DestinationLimits =>
+    options.limits?.[destination] ?? options.drivers(destination).limits(destination);
+  const limits = createEffectLimits({ db: options.db, limitsOf, clock, random, log });
+  const slots = createDestinationSlots((destination) => limitsOf(destination).concurrency);
   const deps: EffectRunDependencies = {
     db: options.db,
     registry: options.registry,
     clock,
     claims: createEffectClaims({ dynamodb: options.dynamodb, tableName: options.claimsTable, clock, log }),
+    limits,
     retry: options.retry ?? effectRetry,
+    awayMs: options.awayMs ?? 86_400_000,
     random,
     leaseMs,
     quantumMs: options.quantumMs ?? 10_000,
@@ -136,11 +151,26 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
     if (end === 'more') await wake([key]);
   };
 
+  /** Works the lane if its destination has a slot left here; the slot goes to the next lane that waits for one. */
+  const workInSlot = async (job: Job<EffectKey>, token: string): Promise<void> => {
+    const { destination, merchantId } = job.data;
+    if (!slots.enter(job.data)) return await deferEffectLane(options.db, job.data, clock.now() + leaseMs);
+    try {
+      await work(job, token);
+    } finally {
+      const next = slots.leave(destination);
+      if (next !== undefined)
+        wake([next]).catch((error: unknown) => {
+          log.debug('a lane that waited for a slot is woken later', { merchantId, destination, error: String(error) });
+        });
+    }
+  };
+
   /** Throws nothing but DelayedError: any other throw would fail the activation. */
   const process = async (job: Job<EffectKey>, token = ''): Promise<void> => {
     active += 1;
     try {
-      await work(job, token);
+      await workInSlot(job, token);
     } catch (error) {
       if (error instanceof LanewayError && error.code === 'fence.lost') {
         log.info('this effect lane is another owner’s', { ...job.data, ...error.detail });
@@ -191,6 +221,8 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
     async stop() {
       stopping.abort(new Error('shutdown'));
       await Promise.all(workers.map((worker) => worker.close()));
+      // Without it, what this process held of the quotas is refilled in time.
+      await limits.release().catch((error: unknown) => log.debug('quota not given back', { error: String(error) }));
       await Promise.all(queues.map((queue) => queue.close()));
     },
   };

@@ -77,7 +77,7 @@ export async function declareIntents(
       version = i.version + excluded.version, desired = excluded.desired, content_hash = excluded.content_hash,
       event_id = excluded.event_id, event_type = excluded.event_type, handler = excluded.handler, mseq = excluded.mseq,
       day = excluded.day, correlation_id = excluded.correlation_id, traceparent = excluded.traceparent,
-      deadline_ms = excluded.deadline_ms, attempt = 0, first_error = null, last_error = null,
+      deadline_ms = excluded.deadline_ms, attempt = 0, first_error = null, last_error = null, first_unavailable_at = null,
       state = case when i.state in ('sending', 'unknown') then i.state else 'pending' end,
       not_before = case when i.state in ('sending', 'unknown') then i.not_before end,
       updated_at = excluded.updated_at

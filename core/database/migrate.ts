@@ -12,6 +12,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0002-contexts': () => import('./migrations/0002-contexts.ts'),
   '0003-roles': () => import('./migrations/0003-roles.ts'),
   '0004-operators': () => import('./migrations/0004-operators.ts'),
+  '0005-limits': () => import('./migrations/0005-limits.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -140,6 +140,8 @@ export interface EngineTables {
     worker: string | null;
     due_at: Date | null;
     updated_at: Date;
+    /** The lane's turn in a quota for which it waits. */
+    turn_at: Date | null;
   };
   intents: {
     merchant_id: string;
@@ -170,6 +172,17 @@ export interface EngineTables {
     last_error: OptionalJson<ErrorRecord>;
     created_at: Date;
     updated_at: Date;
+    /** Since when its destination has not answered. */
+    first_unavailable_at: Date | null;
+  };
+  quota_ledger: {
+    destination: string;
+    window_ms: number;
+    tokens: number;
+    refilled_at: Date;
+    paused_until: Date | null;
+    /** The last turn that was given to a lane that waits. */
+    turn_at: Date | null;
   };
   redrives: {
     id: string;

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '../database/tables.ts';
 import type { LanewayError } from '../runtime/errors.ts';
+import type { DestinationLimits } from './destination-limits.ts';
 import type { Emission } from './handler.ts';
 
 /** One call to make an intent true. */
@@ -37,9 +38,13 @@ export interface EffectContext {
  * and whether to call is the effect actor's business.
  *
  * Errors of `send` and `probe`: `effect.rejected` (retry never) when the destination refused; `effect.unavailable` (retry
- * backoff) when the call was certainly not carried out; `effect.outcome_unknown` when it may have been.
+ * backoff) when the call was certainly not carried out, `effect.limited` when that was for calling too often;
+ * `effect.outcome_unknown` when it may have been. `retryAfterMs` in the detail of the two says for how long the destination
+ * wants to be left alone.
  */
 export interface DestinationDriver {
+  /** What the destination allows. */
+  limits(destination: string): DestinationLimits;
   send(call: EffectCall, signal: AbortSignal): Promise<EffectResult>;
   /** Looks the object up by its natural key. Undefined when the destination does not hold it. */
   probe(call: EffectCall, signal: AbortSignal): Promise<EffectResult | undefined>;

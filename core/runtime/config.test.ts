@@ -27,6 +27,15 @@ test('every faulty variable is named at once', () => {
   );
 });
 
+test('limits of destinations are read as JSON, and a fault in them is named', () => {
+  const limits = { 'ad-network:meta': { quota: [{ calls: 600, perMs: 60_000 }], concurrency: 4 } };
+  const read = (text: string) => loadConfig({ ...least, LANEWAY_DESTINATION_LIMITS: text }).destinationLimits;
+  assert.equal(read(JSON.stringify(limits)), limits);
+  assert.equal(loadConfig(least).destinationLimits, {});
+  assert.throws(() => read('{'), /LANEWAY_DESTINATION_LIMITS: is not JSON/);
+  assert.throws(() => read('{"mail":{"quota":[{"calls":1,"perMs":1000}],"concurrency":1}}'), /mail.quota.0.calls/);
+});
+
 test('a setting that a process cannot do without is asked for by name', () => {
   assert.throws(() => required(loadConfig(least), 'adNetworkUrl'), /adNetworkUrl/);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LanewayError } from './errors.ts';
+import { destinationLimits } from '../events/destination-limits.ts';
 
 /**
  * Every setting of every process, read once from the environment. Addresses of AWS services are not here: the SDK reads
@@ -7,6 +8,14 @@ import { LanewayError } from './errors.ts';
  */
 const duration = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `is not JSON: ${String(error)}` });
+    return z.NEVER;
+  }
+});
 
 const schema = z.object({
   /** Prefix of every queue, topic, table and Redis key: several stacks can share an account. */
@@ -57,6 +66,8 @@ const schema = z.object({
   /** How long it may wait for a lock. */
   LANEWAY_CONVOY_LOCK_MS: duration(200),
   LANEWAY_EFFECT_ACTORS: count(16),
+  /** `{"ad-network:meta":{"quota":[{"calls":600,"perMs":60000}],"concurrency":4}}`: instead of what drivers declare. */
+  LANEWAY_DESTINATION_LIMITS: json.pipe(z.record(z.string(), destinationLimits)).default({}),
   LANEWAY_WINDOW_EVENTS: count(50),
   LANEWAY_WINDOW_BYTES: count(1_048_576),
   LANEWAY_QUANTUM_WINDOWS: count(4),

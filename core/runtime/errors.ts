@@ -19,6 +19,7 @@ export const errorCodes = [
   'outbox.unsendable',
   'effect.rejected',
   'effect.unavailable',
+  'effect.limited',
   'effect.outcome_unknown',
   'operators.refused',
   'config.invalid',

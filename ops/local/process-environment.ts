@@ -1,5 +1,6 @@
 import { compileCacheDir } from './data-folder.ts';
 import type { Secrets } from './secrets.ts';
+import { adNetworkIds } from '../../core/contexts/campaigns/events.ts';
 
 /** The addresses of one running stack, as its processes are told them. */
 export interface StackAddresses {
@@ -63,6 +64,16 @@ const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<S
 /** What PostgreSQL's 200 connections leave to the workers together. */
 const workerConnections = 140;
 
+/** The fake networks take what they get: limits of real ones would only slow the demo down. */
+const fakeNetworkLimits = JSON.stringify(
+  Object.fromEntries(
+    adNetworkIds.map((network) => [
+      `ad-network:${network}`,
+      { quota: [{ calls: 60_000, perMs: 60_000 }], concurrency: 8 },
+    ]),
+  ),
+);
+
 export const workerEnvironment = (stack: Shared, name: string, workers: number): Record<string, string> => ({
   ...shared(stack, name, 'laneway_worker'),
   // A stop waits for the receives that are open, and the emulator does not charge by the request.
@@ -70,6 +81,7 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   LANEWAY_POSTGRES_POOL: String(Math.max(2, Math.min(20, Math.floor(workerConnections / workers)))),
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
+  LANEWAY_DESTINATION_LIMITS: fakeNetworkLimits,
 });
 
 export const gatewayEnvironment = (stack: Shared, port: number): Record<string, string> => ({

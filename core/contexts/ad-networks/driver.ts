@@ -6,6 +6,7 @@ import { LanewayError } from '../../runtime/errors.ts';
 import { encodeMerchant } from '../../runtime/ids.ts';
 import { performanceMetrics } from './events.ts';
 import { type AdNetworkHttp, callAdNetwork, notUnderstood } from './http.ts';
+import { limitsOfNetwork } from './limits.ts';
 import { recordLive, recordNetworkFailure } from './writes.ts';
 
 const desiredCampaign = z.looseObject({
@@ -48,6 +49,8 @@ export function createAdNetworkDriver(options: AdNetworkHttp & { clock: Clock })
     `/${networkOf(call.destination)}/v1/accounts/${encodeURIComponent(`m-${encodeMerchant(call.merchantId)}`)}/campaigns`;
 
   return {
+    limits: (destination) => limitsOfNetwork(networkOf(destination)),
+
     async send(call, signal) {
       const desired = desiredOf(call);
       const fields = {

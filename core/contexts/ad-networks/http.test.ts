@@ -43,7 +43,7 @@ test('each status says whether a write was refused, was not carried out, or may 
     [403, 'effect.rejected', 'never'],
     [404, 'effect.rejected', 'never'],
     [422, 'effect.rejected', 'never'],
-    [429, 'effect.unavailable', 'backoff'],
+    [429, 'effect.limited', 'backoff'],
     [503, 'effect.unavailable', 'backoff'],
     [500, 'effect.outcome_unknown', 'backoff'],
     [502, 'effect.outcome_unknown', 'backoff'],

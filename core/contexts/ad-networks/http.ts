@@ -18,10 +18,11 @@ const NOT_SENT = new Set([
 
 /** Request not read in time, too early, too many, out of service: all say that nothing was done. */
 const NOT_CARRIED_OUT = new Set([408, 425, 429, 503]);
+const TOO_MANY = 429;
 
 /**
  * One call with its answer as JSON. Throws `effect.rejected` when the network refused for good, `effect.unavailable` when
- * the call was not carried out and may be repeated, and `effect.outcome_unknown` when nobody can say.
+ * the call was not carried out and may be repeated, `effect.limited` when that was because there were too many, and `effect.outcome_unknown` when nobody can say.
  */
 export async function callAdNetwork(
   { baseUrl, token }: AdNetworkHttp,
@@ -101,7 +102,7 @@ function refusal(response: Response, text: string, method: string): LanewayError
   const said = `the ad network answered ${status}: ${text.slice(0, 300)}`;
   if (NOT_CARRIED_OUT.has(status)) {
     const seconds = Number(response.headers.get('retry-after'));
-    return new LanewayError('effect.unavailable', said, {
+    return new LanewayError(status === TOO_MANY ? 'effect.limited' : 'effect.unavailable', said, {
       retry: 'backoff',
       ...(Number.isFinite(seconds) && seconds > 0 ? { detail: { retryAfterMs: seconds * 1_000 } } : {}),
     });
