@@ -114,6 +114,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     worker,
     leaseMs: config.leaseMs,
     concurrency: config.effectActors,
+    limits: config.destinationLimits,
     clock,
     log,
     emitted: () => relay.nudge(),
