@@ -22,7 +22,7 @@ export interface TestingStack {
  * database, key prefix and queue names.
  */
 export async function startTestingStack(): Promise<TestingStack> {
-  await removeAbandonedStacks();
+  await removeAbandonedStacks(folderPrefix);
   const dir = mkdtempSync(join(tmpdir(), folderPrefix));
   writeFileSync(join(dir, 'owner'), String(process.pid));
   // mkdtemp gives 0700, which the user that PostgreSQL runs as could not enter.
@@ -72,11 +72,14 @@ export async function startTestingStack(): Promise<TestingStack> {
 
 const folderPrefix = 'laneway-test-';
 
-/** Of a run that was killed with -9, the Node processes have noticed and gone; PostgreSQL and Redis have not. */
-async function removeAbandonedStacks(): Promise<void> {
+/**
+ * Of a run that was killed with -9, the Node processes have noticed and gone; PostgreSQL and Redis have not. Its folder
+ * begins with `prefix` and says in a file `owner` whose it was.
+ */
+export async function removeAbandonedStacks(prefix: string): Promise<void> {
   const quietly = () => {};
   for (const name of readdirSync(tmpdir())) {
-    if (!name.startsWith(folderPrefix)) continue;
+    if (!name.startsWith(prefix)) continue;
     const dir = join(tmpdir(), name);
     const owner = ownerOf(dir);
     if (owner === undefined || isAlive(owner)) continue;

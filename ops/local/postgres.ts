@@ -23,6 +23,8 @@ export interface PostgresOptions {
   readonly logFile?: string;
   /** `false` trades safety against power loss and kill -9 for speed. For tests. */
   readonly durable?: boolean;
+  /** Added to those of every server, by the names that PostgreSQL gives them. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly onLog?: (line: string) => void;
   readonly onUnexpectedExit?: (reason: string) => void;
 }
@@ -67,7 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const server = await startChild({
     name: 'PostgreSQL',
     command: binaries.postgres,
-    args: ['-D', dataDir, ...settings(port, options.durable ?? true)],
+    args: ['-D', dataDir, ...settings(port, options)],
     env: { ...cleanEnvironment, PGDATA: undefined },
     cwd: dirname(dataDir),
     ...account,
@@ -89,7 +91,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 }
 
 /** On the command line rather than in postgresql.conf, so that they also hold for folders of earlier versions. */
-function settings(port: number, durable: boolean): string[] {
+function settings(port: number, { durable = true, settings: added = {} }: PostgresOptions): string[] {
   const values = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -99,6 +101,7 @@ function settings(port: number, durable: boolean): string[] {
     timezone: 'UTC',
     log_timezone: 'UTC',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...added,
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

@@ -1,0 +1,131 @@
+import type { Kysely } from 'kysely';
+import { connectPostgres } from '../../core/clients/postgres.ts';
+import { connectRedis } from '../../core/clients/redis.ts';
+import type { Database } from '../../core/database/tables.ts';
+import { systemClock as clock } from '../../core/runtime/clock.ts';
+import { type Config, loadConfig } from '../../core/runtime/config.ts';
+import { bodyHmac } from '../../core/runtime/ids.ts';
+import { silentLog } from '../../core/runtime/log.ts';
+import { bullPrefix } from '../../core/runtime/queue-names.ts';
+import { topologyOf } from '../../core/events/topology.ts';
+import { acceptBatch } from '../../workers/accept.ts';
+import type { AcceptableEvent } from '../../workers/accept-rows.ts';
+import { createActivations } from '../../workers/activate.ts';
+import { type Actors, startActors } from '../../workers/actors.ts';
+import { decode } from '../../workers/decode.ts';
+import { createLanes } from '../../workers/lanes.ts';
+import { type WakeEntry, wakeEntriesOf } from '../../workers/wake-entries.ts';
+import { loadHandlers } from '../../workers/worker.ts';
+import { type BenchEvent, benchRegistry } from './load.ts';
+
+/** The product's own accepting and acting, wired as `workers/worker.ts` wires them, on stores that a part gives it. */
+export interface Ours extends AsyncDisposable {
+  config: Config;
+  db: Kysely<Database>;
+  /** Inbox, pointers and activations, in the order given. */
+  accept(events: readonly AcceptableEvent[]): Promise<void>;
+  wake(entries: readonly WakeEntry[]): Promise<void>;
+  /** From here on lanes are worked. */
+  start(): void;
+}
+
+export interface OursOptions {
+  postgresUrl: string;
+  redisUrl: string;
+  /** Prefix of every Redis key. */
+  stack: string;
+  /** Settings as in the environment of a worker; what is left out is production's default. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+export const benchSettings = ({
+  postgresUrl,
+  redisUrl,
+  stack,
+  settings = {},
+}: OursOptions): Record<string, string> => ({
+  LANEWAY_STACK: stack,
+  LANEWAY_POSTGRES_URL: postgresUrl,
+  LANEWAY_REDIS_URL: redisUrl,
+  AWS_REGION: 'eu-central-1',
+  LANEWAY_BODY_HMAC_KEY: 'bench-bench-bench-bench',
+  ...settings,
+});
+
+export async function createOurs(options: OursOptions): Promise<Ours> {
+  const config = loadConfig(benchSettings(options));
+  const prefix = bullPrefix(config.stack);
+  const postgres = connectPostgres({
+    url: config.postgresUrl,
+    poolSize: config.postgresPool,
+    applicationName: 'laneway-bench-worker',
+    statementTimeoutMs: config.leaseMs,
+    idleInTransactionTimeoutMs: Math.floor(config.leaseMs / 2),
+    lockTimeoutMs: config.leaseMs,
+  });
+  const redis = connectRedis(config.redisUrl, 'laneway-bench-worker');
+  const lanes = createLanes({ redis, prefix, cap: config.laneCap, log: silentLog });
+  const activations = createActivations({ redis, prefix, partitions: config.activationPartitions });
+  const handlers = await loadHandlers(benchRegistry);
+  let actors: Actors | undefined;
+
+  const wake = async (entries: readonly WakeEntry[]) => {
+    await lanes.addPointers(entries);
+    await activations.wake(entries.map((entry) => entry.merchantId));
+  };
+  return {
+    config,
+    db: postgres.db,
+    wake,
+    async accept(events) {
+      const verdicts = await acceptBatch(postgres.db, events, { clock });
+      const judged = events.flatMap((event, i) => {
+        const verdict = verdicts[i];
+        return verdict === undefined ? [] : [{ event, verdict }];
+      });
+      await wake(wakeEntriesOf(judged));
+    },
+    start() {
+      actors = startActors({
+        deps: {
+          registry: benchRegistry,
+          handlers,
+          random: Math.random,
+          pool: postgres.pool,
+          clock,
+          worker: 'bench',
+          windowEvents: config.windowEvents,
+          windowBytes: config.windowBytes,
+          quantumWindows: config.quantumWindows,
+          quantumMs: config.quantumMs,
+          leaseMs: config.leaseMs,
+          committed: (merchantId, _ledger, cursor) => void lanes.trim(merchantId, cursor),
+        },
+        redis,
+        prefix,
+        activations,
+        concurrency: config.actors,
+        leaseMs: config.leaseMs,
+        log: silentLog,
+        readWake: () => Promise.resolve(0),
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await actors?.stop(config.leaseMs);
+      await activations.close();
+      redis.disconnect();
+      await postgres.close();
+    },
+  };
+}
+
+const [queue] = topologyOf(benchRegistry, 'bench').queues;
+
+/** What the intake makes of a message before it is accepted. Throws for one that it would refuse. */
+export function toAcceptable({ body, eventId }: BenchEvent, hmacKey: string): AcceptableEvent {
+  if (queue === undefined) throw new Error('the bench registry has no queue');
+  const message = { messageId: eventId, receiptHandle: eventId, body, receiveCount: 1, attributes: {} };
+  const decoded = decode(message, queue, benchRegistry);
+  if (!decoded.ok) throw new Error(`the load holds what no event is: ${decoded.fault.message}`);
+  return { ...decoded.event, bodyHmac: bodyHmac(hmacKey, decoded.event.body) };
+}
