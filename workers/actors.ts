@@ -7,6 +7,7 @@ import { createLeases } from './leases.ts';
 import { createSuspects } from './suspects.ts';
 import type { TurnLimits } from './turns.ts';
 import { createWorkSignal } from './work-signal.ts';
+import type { Config } from '../core/runtime/config.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
@@ -48,6 +49,17 @@ const INFRASTRUCTURE_CAP_MS = 10_000;
 const EXCHANGE_DEADLINE_MS = 5_000;
 const EXCHANGE_PAUSE_MS = 500;
 const SUSPECT_MS = 30_000;
+
+/** What the settings of a worker say about its actors. */
+export const actorSettings = (config: Config) => ({
+  limits: config,
+  crews: config.crews,
+  concurrency: config.actors,
+  // A run that is not renewed for a lease is somebody else's: a shared transaction must be over long before.
+  convoyMs: Math.min(config.convoyMs, config.leaseMs / 4),
+  lockTimeoutMs: config.convoyLockMs,
+  leaseMs: config.leaseMs,
+});
 
 export function startActors(options: ActorOptions): Actors {
   const { deps, activations, leaseMs, log, limits } = options;

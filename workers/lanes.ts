@@ -1,4 +1,5 @@
 import type { ChainableCommander, Redis } from 'ioredis';
+import { z } from 'zod';
 import type { WakeEntry } from './wake-entries.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { laneQueueName } from '../core/runtime/queue-names.ts';
@@ -17,7 +18,11 @@ export interface Lanes {
   addPointers(entries: readonly WakeEntry[]): Promise<void>;
   /** Removes every pointer up to the cursors, and what remains of a lane when nothing is left. */
   trim(lanes: readonly { merchantId: string; cursor: number }[]): Promise<void>;
+  /** The oldest pointers of each lane, in the order of the merchants given. Rejects when Redis refuses. */
+  peek(merchantIds: readonly string[], count: number): Promise<readonly Pointer[][]>;
 }
+
+export type Pointer = WakeEntry['pointers'][number];
 
 /**
  * KEYS: wait. ARGV: key prefix, cap, now, then for each pointer: id, name, data. A pointer that is there already is left.
@@ -63,30 +68,48 @@ end
 return removed
 `;
 
+/** KEYS: wait. ARGV: key prefix, count. The data of the oldest, oldest first. */
+const PEEK = `
+local ids = redis.call('LRANGE', KEYS[1], -tonumber(ARGV[2]), -1)
+local head = {}
+for i = #ids, 1, -1 do head[#head + 1] = redis.call('HGET', ARGV[1] .. ids[i], 'data') end
+return head
+`;
+
 /** One call's worth of pointers: a script's arguments go through its stack. */
 const MAX_PER_CALL = 500;
 
 interface LanePipeline extends ChainableCommander {
   laneAdd(keyCount: number, ...args: (string | number)[]): this;
   laneTrim(keyCount: number, ...args: (string | number)[]): this;
+  lanePeek(keyCount: number, ...args: (string | number)[]): this;
 }
+
+const pointerSchema = z.object({ mseq: z.number(), type: z.string(), correlationId: z.string() });
+const headSchema = z.array(z.string().transform((json): Pointer => pointerSchema.parse(JSON.parse(json))));
 
 export function createLanes(options: { redis: Redis; prefix: string; cap: number; clock: Clock; log: Log }): Lanes {
   const { redis, prefix, cap, clock } = options;
   redis.defineCommand('laneAdd', { lua: ADD });
   redis.defineCommand('laneTrim', { lua: TRIM });
+  redis.defineCommand('lanePeek', { lua: PEEK });
   const trouble = onceWhileFailing(options.log, 'lane pointers in Redis');
   const baseOf = (merchantId: string): string => `${prefix}:${laneQueueName(merchantId)}:`;
 
   /** All calls in one round trip. A pipeline is no transaction: each lane's call stands for itself. */
-  const send = async (fill: (pipeline: LanePipeline) => void): Promise<void> => {
+  const call = async (fill: (pipeline: LanePipeline) => void): Promise<unknown[]> => {
+    // defineCommand adds the methods at run time; the cast names what it added.
+    const pipeline = redis.pipeline() as LanePipeline;
+    fill(pipeline);
+    const results = (await pipeline.exec()) ?? [];
+    const failed = results.find(([error]) => error !== null);
+    if (failed?.[0]) throw failed[0];
+    return results.map(([, result]) => result);
+  };
+  const tryTo = async (fill: (pipeline: LanePipeline) => void): Promise<void> => {
     try {
-      // defineCommand adds the methods at run time; the cast names what it added.
-      const pipeline = redis.pipeline() as LanePipeline;
-      fill(pipeline);
-      const failed = (await pipeline.exec())?.find(([error]) => error !== null);
-      if (failed) trouble.failing(failed[0]);
-      else trouble.ok();
+      await call(fill);
+      trouble.ok();
     } catch (error) {
       trouble.failing(error);
     }
@@ -95,7 +118,7 @@ export function createLanes(options: { redis: Redis; prefix: string; cap: number
   return {
     async addPointers(entries) {
       const now = clock.now();
-      await send((pipeline) => {
+      await tryTo((pipeline) => {
         for (const { merchantId, pointers, backlog } of entries) {
           const room = Math.min(MAX_PER_CALL, Math.max(0, cap - (backlog - pointers.length)));
           if (room === 0) continue;
@@ -108,12 +131,18 @@ export function createLanes(options: { redis: Redis; prefix: string; cap: number
       });
     },
     async trim(lanes) {
-      await send((pipeline) => {
+      await tryTo((pipeline) => {
         for (const { merchantId, cursor } of lanes) {
           const base = baseOf(merchantId);
           pipeline.laneTrim(1, `${base}wait`, cursor, base, 2 * cap);
         }
       });
+    },
+    async peek(merchantIds, count) {
+      const heads = await call((pipeline) => {
+        for (const base of merchantIds.map(baseOf)) pipeline.lanePeek(1, `${base}wait`, base, count);
+      });
+      return heads.map((head) => headSchema.parse(head));
     },
   };
 }

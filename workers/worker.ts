@@ -1,5 +1,5 @@
 import type { CommittedLane } from './act.ts';
-import { startActors } from './actors.ts';
+import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
 import { createEffectActors } from './effects.ts';
 import { createHealthApp, listen } from './health.ts';
@@ -133,27 +133,9 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
       });
   };
   const actors = startActors({
-    deps: {
-      registry,
-      handlers,
-      random: Math.random,
-      pool,
-      clock,
-      worker,
-      windowEvents: config.windowEvents,
-      windowBytes: config.windowBytes,
-      quantumWindows: config.quantumWindows,
-      quantumMs: config.quantumMs,
-      leaseMs: config.leaseMs,
-      committed,
-    },
-    limits: config,
+    ...actorSettings(config),
+    deps: { ...config, registry, handlers, random: Math.random, pool, clock, worker, committed },
     activations,
-    crews: config.crews,
-    concurrency: config.actors,
-    convoyMs: Math.min(config.convoyMs, config.leaseMs / 4),
-    lockTimeoutMs: config.convoyLockMs,
-    leaseMs: config.leaseMs,
     log,
     readWakes: async (merchantIds) => {
       const rows = await db

@@ -1,9 +1,8 @@
-import { type Job, Queue, type RedisQueueBackend, Worker, createRedisBackend } from 'bullmq';
 import { connectRedis } from '../../core/clients/redis.ts';
+import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { silentLog } from '../../core/runtime/log.ts';
-import { activationQueueName, laneQueueName } from '../../core/runtime/queue-names.ts';
-import { type ActivationData, createActivations } from '../../workers/activate.ts';
-import { activationWorkerOptions } from '../../workers/activation-worker.ts';
+import { createActivations } from '../../workers/activate.ts';
+import type { Activation, ActivationEnd } from '../../workers/activation-queue.ts';
 import { createLanes } from '../../workers/lanes.ts';
 import { type QueueRates, type QueueRun, queueRates } from './peers/bullmq-unordered.ts';
 
@@ -11,6 +10,7 @@ const prefix = 'bench';
 const acceptedAtOnce = 100;
 const windowEvents = 50;
 const leaseMs = 30_000;
+const claimedAtOnce = 32;
 
 /**
  * What the product does in Redis, without Postgres: pointers and activations in, then for each activation the head of the
@@ -19,8 +19,8 @@ const leaseMs = 30_000;
 export async function runLaneLayer({ redisUrl, jobs, concurrency }: QueueRun): Promise<QueueRates> {
   const redis = connectRedis(redisUrl, 'lane-layer');
   await redis.flushall();
-  const lanes = createLanes({ redis, prefix, cap: 1_000, log: silentLog });
-  const activations = createActivations({ redis, prefix, partitions: 1 });
+  const lanes = createLanes({ redis, prefix, cap: 1_000, clock, log: silentLog });
+  const activations = createActivations({ redis, prefix, partitions: 1, worker: 'bench', leaseMs, clock });
   const turns = new Map<string, number>();
   const startedAt = performance.now();
   for (let at = 0; at < jobs.length; at += acceptedAtOnce) {
@@ -36,56 +36,47 @@ export async function runLaneLayer({ redisUrl, jobs, concurrency }: QueueRun): P
   }
   const enqueueMs = performance.now() - startedAt;
 
-  const readHead = createHeadReader(redis);
   const reached = new Map<string, number>();
   let done = 0;
   let inversions = 0;
-  const finished = Promise.withResolvers<undefined>();
-  const worker = new Worker<ActivationData>(
-    activationQueueName(0),
-    async ({ data: { merchantId } }) => {
-      for (let read = windowEvents; read === windowEvents;) {
-        const head = await readHead(merchantId);
-        read = head.length;
-        for (const mseq of head) {
+  const queue = activations.queues[0];
+  if (queue === undefined) throw new Error('there is a partition');
+  const drainedFrom = performance.now();
+  /** Claims lanes, works a window of each, hands back those that are through, and goes on with the rest. */
+  const actor = async () => {
+    let held: Activation[] = [];
+    let ends: ActivationEnd[] = [];
+    while (done < jobs.length || ends.length > 0) {
+      const claim = { room: claimedAtOnce - held.length, leaseMs, nowMs: clock.now() };
+      held.push(...(await queue.exchange(ends, claim)).claimed);
+      ends = [];
+      if (held.length === 0) return;
+      const heads = await lanes.peek(
+        held.map(({ merchantId }) => merchantId),
+        windowEvents,
+      );
+      const left: Activation[] = [];
+      for (const [i, activation] of held.entries()) {
+        const { merchantId } = activation;
+        const head = heads[i] ?? [];
+        for (const { mseq } of head) {
           if (mseq !== (reached.get(merchantId) ?? 0) + 1) inversions += 1;
           reached.set(merchantId, mseq);
         }
-        await lanes.trim(merchantId, reached.get(merchantId) ?? 0);
-        done += read;
-        if (done === jobs.length) finished.resolve(undefined);
+        done += head.length;
+        if (head.length < windowEvents) ends.push({ activation, action: 'done' });
+        else left.push(activation);
       }
-    },
-    { ...activationWorkerOptions({ redis, prefix, concurrency, leaseMs }), autorun: false },
-  );
-  worker.on('error', (error) => finished.reject(error));
-  await worker.waitUntilReady();
-  const drainedFrom = performance.now();
-  const running = worker.run();
-  await finished.promise;
+      await lanes.trim(held.map(({ merchantId }) => ({ merchantId, cursor: reached.get(merchantId) ?? 0 })));
+      held = left;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, actor));
   const drainMs = performance.now() - drainedFrom;
-  await worker.close();
-  await running;
   const left = await redis.keys(`${prefix}:lane-*`);
   await activations.close();
   redis.disconnect();
   if (inversions > 0 || left.length > 0)
     throw new Error(`wrong result, so no figure: ${inversions} out of order, ${left.length} keys of lanes left`);
   return queueRates(jobs.length, enqueueMs, drainMs);
-}
-
-/** The mseq numbers of the next window, read as BullMQ jobs over the one shared connection. */
-function createHeadReader(redis: ReturnType<typeof connectRedis>) {
-  const root = createRedisBackend('lanes', { connection: redis });
-  root.on('error', () => undefined);
-  // Redis in, Redis out: a sibling of this backend is one of the same kind, which its type does not say.
-  const share = (name: string) => root.forQueue(name, prefix) as RedisQueueBackend;
-  const queues = new Map<string, Queue>();
-  return async (merchantId: string): Promise<number[]> => {
-    const name = laneQueueName(merchantId);
-    const queue = queues.get(name) ?? new Queue(name, { connection: redis, prefix, skipMetasUpdate: true }, share);
-    queues.set(name, queue);
-    const jobs: Job<{ mseq: number }>[] = await queue.getJobs(['wait'], 0, windowEvents - 1, true);
-    return jobs.map((job) => job.data.mseq);
-  };
 }

@@ -11,7 +11,7 @@ import { topologyOf } from '../../core/events/topology.ts';
 import { acceptBatch } from '../../workers/accept.ts';
 import type { AcceptableEvent } from '../../workers/accept-rows.ts';
 import { createActivations } from '../../workers/activate.ts';
-import { type Actors, startActors } from '../../workers/actors.ts';
+import { type Actors, actorSettings, startActors } from '../../workers/actors.ts';
 import { decode } from '../../workers/decode.ts';
 import { createLanes } from '../../workers/lanes.ts';
 import { type WakeEntry, wakeEntriesOf } from '../../workers/wake-entries.ts';
@@ -64,8 +64,10 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
     lockTimeoutMs: config.leaseMs,
   });
   const redis = connectRedis(config.redisUrl, 'laneway-bench-worker');
-  const lanes = createLanes({ redis, prefix, cap: config.laneCap, log: silentLog });
-  const activations = createActivations({ redis, prefix, partitions: config.activationPartitions });
+  const lanes = createLanes({ redis, prefix, cap: config.laneCap, clock, log: silentLog });
+  const activations = createActivations({
+    ...{ redis, prefix, partitions: config.activationPartitions, worker: 'bench', leaseMs: config.leaseMs, clock },
+  });
   const handlers = await loadHandlers(benchRegistry);
   let actors: Actors | undefined;
 
@@ -87,27 +89,20 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
     },
     start() {
       actors = startActors({
+        ...actorSettings(config),
         deps: {
+          ...config,
           registry: benchRegistry,
           handlers,
           random: Math.random,
           pool: postgres.pool,
           clock,
           worker: 'bench',
-          windowEvents: config.windowEvents,
-          windowBytes: config.windowBytes,
-          quantumWindows: config.quantumWindows,
-          quantumMs: config.quantumMs,
-          leaseMs: config.leaseMs,
-          committed: (merchantId, _ledger, cursor) => void lanes.trim(merchantId, cursor),
+          committed: (committed) => void lanes.trim(committed),
         },
-        redis,
-        prefix,
         activations,
-        concurrency: config.actors,
-        leaseMs: config.leaseMs,
         log: silentLog,
-        readWake: () => Promise.resolve(0),
+        readWakes: () => Promise.resolve(new Map()),
       });
     },
     async [Symbol.asyncDispose]() {

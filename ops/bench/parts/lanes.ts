@@ -30,7 +30,7 @@ export async function runLanes(context: BenchContext) {
     );
 
   const best = {
-    ours: await sweep(runLaneLayer, [16, 50]),
+    ours: await sweep(runLaneLayer, [1, 3]),
     bullmqUnordered: await sweep(runBullmqUnordered, [16, 50, 150]),
     groupmq: await sweep(runGroupmq, [4, 16, 64]),
   };
