@@ -67,9 +67,9 @@ export async function inLaneTransaction<T>(
     given = true;
     client.release(destroy);
   };
-  const ended = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-  });
+  const { promise: ended, reject: end } = Promise.withResolvers<never>();
+  const endNow = () => end(signal.reason);
+  signal.addEventListener('abort', endNow);
   ended.catch(() => undefined);
 
   const transact = async (): Promise<T> => {
@@ -100,5 +100,7 @@ export async function inLaneTransaction<T>(
     throw error;
   } finally {
     clearTimeout(timer);
+    // A signal made of others lives as long as they do while it has a listener, and all that the listener can reach.
+    signal.removeEventListener('abort', endNow);
   }
 }
