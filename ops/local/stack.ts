@@ -5,7 +5,7 @@ import { type Postgres, connectPostgres } from '../../core/clients/postgres.ts';
 import { connectS3 } from '../../core/clients/s3.ts';
 import { connectSNS } from '../../core/clients/sns.ts';
 import { connectSQS } from '../../core/clients/sqs.ts';
-import { registry } from '../../core/events/registry.ts';
+import { type Registry, registry as laneway } from '../../core/events/registry.ts';
 import { topologyOf } from '../../core/events/topology.ts';
 import { allOrFailure } from './all-or-failure.ts';
 import { dataPaths, projectRoot } from './data-folder.ts';
@@ -31,8 +31,19 @@ import { provision } from './provision.ts';
 import { type Secrets, loadSecrets, saveSecrets } from './secrets.ts';
 import { type Servers, startServers } from './servers.ts';
 import { type Stack, createStackFile } from './stack-file.ts';
-import { type Supervised, supervise } from './supervisor.ts';
+import { type BackoffPolicy, type Supervised, supervise } from './supervisor.ts';
 import type { Teardown } from './teardown.ts';
+
+/** What a stack runs in place of the product's own parts, for runs that stand between them and disturb them. */
+export interface StackVariant {
+  readonly registry: Registry;
+  /** Relative to the project. */
+  readonly workerScript: string;
+  readonly workerEnvironment: (name: string) => Readonly<Record<string, string>>;
+  readonly workerBackoff: BackoffPolicy;
+  /** The addresses that everything but the servers themselves is told. What it starts goes into `teardown`. */
+  readonly between: (addresses: StackAddresses, teardown: Teardown) => Promise<StackAddresses>;
+}
 
 export interface StackOptions {
   readonly dataDir: string;
@@ -49,6 +60,7 @@ export interface StackOptions {
   /** What happens while it runs: deaths and restarts. */
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
+  readonly variant?: StackVariant;
 }
 
 export interface RunningStack {
@@ -56,6 +68,9 @@ export interface RunningStack {
   readonly clients: ReturnType<typeof connectClients>;
   readonly addresses: Addresses;
   readonly reader: Postgres;
+  readonly servers: Servers;
+  readonly secrets: Secrets;
+  readonly workers: readonly Supervised[];
 }
 
 /**
@@ -63,7 +78,8 @@ export interface RunningStack {
  * registered in `teardown` before the next step begins, also when it rejects.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
-  const { dataDir, record, progress, teardown, log, signal } = options;
+  const { dataDir, record, progress, teardown, log, signal, variant } = options;
+  const registry = variant?.registry ?? laneway;
   const secrets = loadSecrets(dataDir);
   const ports = openPorts(dataDir);
   const usual = options.usualPorts ? { gateway: 8_787, ops: 8_788 } : { gateway: undefined, ops: undefined };
@@ -89,7 +105,8 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   });
   signal.throwIfAborted();
 
-  const addresses = addressesOf(servers, secrets);
+  const direct = addressesOf(servers, secrets);
+  const addresses = variant === undefined ? direct : await variant.between(direct, teardown);
   // The SDK reads its endpoints from the environment; the clients of this process go where those of the others go.
   Object.assign(process.env, awsEnvironment(addresses));
   const clients = connectClients();
@@ -154,7 +171,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     publish = () => undefined;
     stackFile.remove();
   });
-  return { describe, clients, addresses: queueAddresses, reader };
+  return { describe, clients, addresses: queueAddresses, reader, servers, secrets, workers };
 }
 
 async function portFor(
@@ -200,8 +217,8 @@ function startProcesses(
   stack: { addresses: StackAddresses; secrets: Secrets },
   onChange: () => void,
 ): { ready: Promise<OwnProcesses> } {
-  const { dataDir, record, progress, teardown, log } = options;
-  const start = (name: string, script: string, env: Record<string, string>) =>
+  const { dataDir, record, progress, teardown, log, variant } = options;
+  const start = (name: string, script: string, env: Record<string, string>, backoff?: BackoffPolicy) =>
     supervise({
       name,
       script: join(projectRoot, script),
@@ -210,6 +227,7 @@ function startProcesses(
       log,
       // Its own deadline comes first, and then says what it was waiting for.
       graceMs: drainMs + 3_000,
+      ...(backoff === undefined ? {} : { backoff }),
       onSpawn: (pid) => {
         record.add(name, pid);
         onChange();
@@ -221,7 +239,8 @@ function startProcesses(
     });
   const workers = Array.from({ length: options.workers }, (_, index) => {
     const name = `worker-${index + 1}`;
-    return start(name, 'workers/main.ts', workerEnvironment(stack, name, options.workers));
+    const env = { ...workerEnvironment(stack, name, options.workers), ...variant?.workerEnvironment(name) };
+    return start(name, variant?.workerScript ?? 'workers/main.ts', env, variant?.workerBackoff);
   });
   const gateway = start('gateway', 'gateway/main.ts', gatewayEnvironment(stack, options.gatewayPort));
   const opsConsole = start('console', 'dashboards/main.ts', consoleEnvironment(stack, options.opsPort));
