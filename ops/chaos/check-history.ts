@@ -1,0 +1,46 @@
+import { findInversions } from './find-inversions.ts';
+import { findMisses } from './find-misses.ts';
+import { findOverlaps } from './find-overlaps.ts';
+import type { History } from './history.ts';
+import { longestStarvation, recoveries } from './measure-waits.ts';
+
+export interface Judgement {
+  readonly overlaps: number;
+  readonly inversions: number;
+  readonly lost: number;
+  readonly duplicateEffects: number;
+  readonly starvedMs: number;
+  /** The longest of `recoveries`. */
+  readonly recoveredMs: number;
+  /** Of each fault, in their order. */
+  readonly recoveries: readonly (number | null)[];
+  /** In words. */
+  readonly findings: readonly string[];
+}
+
+/** Compares a history with what was promised. Pure, and shares no code with the engine whose history it is. */
+export function checkHistory(history: History): Judgement {
+  const overlaps = findOverlaps(history);
+  const inversions = findInversions(history);
+  const { lost, duplicateEffects } = findMisses(history);
+  const recovered = recoveries(history.faults, history.commits);
+  return {
+    overlaps: overlaps.length,
+    inversions: inversions.length,
+    lost: lost.length,
+    duplicateEffects: duplicateEffects.length,
+    starvedMs: longestStarvation(history),
+    recoveredMs: Math.max(0, ...recovered.map((ms) => ms ?? 0)),
+    recoveries: recovered,
+    findings: [
+      ...overlaps.map((what) => `overlap: ${what}`),
+      ...inversions.map((what) => `inversion: ${what}`),
+      ...lost.map((what) => `lost: ${what}`),
+      ...duplicateEffects.map((what) => `duplicate effect: ${what}`),
+    ],
+  };
+}
+
+export const isFaultless = (
+  judgement: Pick<Judgement, 'overlaps' | 'inversions' | 'lost' | 'duplicateEffects'>,
+): boolean => judgement.overlaps + judgement.inversions + judgement.lost + judgement.duplicateEffects === 0;

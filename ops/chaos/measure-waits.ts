@@ -1,0 +1,71 @@
+import { type Commit, type History, type Injected, keyOf } from './history.ts';
+
+/** Time is looked at in slices of this length. */
+const sliceMs = 250;
+
+/**
+ * The longest time that a merchant which could have been served was not, while others were: from the acceptance of its next
+ * event, or its last commit, to its next commit, counting only the slices of time in which somebody else's lane committed.
+ * A wait for an event whose handlers were planned to fail or to wait does not count.
+ */
+export function longestStarvation({ sent, accepted, commits }: History): number {
+  const busySlices = new Map<number, Set<string>>();
+  for (const { atMs, merchantId } of commits) {
+    const slice = Math.floor(atMs / sliceMs);
+    const merchants = busySlices.get(slice);
+    if (merchants === undefined) busySlices.set(slice, new Set([merchantId]));
+    else merchants.add(merchantId);
+  }
+  const troubled = new Set(sent.filter((s) => s.troubled).map((s) => keyOf(s.merchantId, s.eventId)));
+  const commitsOf = Map.groupBy(commits, ({ merchantId }) => merchantId);
+  let longest = 0;
+  for (const [merchantId, events] of Map.groupBy(accepted, (a) => a.merchantId)) {
+    const own = events.toSorted((a, b) => a.mseq - b.mseq);
+    for (const { fromMs, toMs } of waitsOf(own, commitsOf.get(merchantId) ?? [], troubled)) {
+      let served = 0;
+      for (let slice = Math.ceil(fromMs / sliceMs); slice < Math.floor(toMs / sliceMs); slice++) {
+        const merchants = busySlices.get(slice);
+        if (merchants !== undefined && (merchants.size > 1 || !merchants.has(merchantId))) served += sliceMs;
+      }
+      longest = Math.max(longest, served);
+    }
+  }
+  return longest;
+}
+
+interface Wait {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** @param events of one merchant, by number; @param commits of the same */
+function waitsOf(
+  events: readonly History['accepted'][number][],
+  commits: readonly Commit[],
+  troubled: ReadonlySet<string>,
+): Wait[] {
+  const waits: Wait[] = [];
+  let cursor = 0;
+  let lastMs = 0;
+  for (const commit of commits.toSorted((a, b) => a.seq - b.seq)) {
+    // Numbers are dense: the event after the cursor stands at its index.
+    const next = events[cursor];
+    if (next !== undefined && commit.cursor > cursor && !troubled.has(keyOf(next.merchantId, next.eventId)))
+      waits.push({ fromMs: Math.max(lastMs, next.atMs), toMs: commit.atMs });
+    cursor = Math.max(cursor, commit.cursor);
+    lastMs = commit.atMs;
+  }
+  return waits;
+}
+
+/**
+ * For each fault the time from its end to the next commit of any lane, in milliseconds; null where none followed. Only
+ * telling where work is left, which a load that goes on takes care of.
+ */
+export function recoveries(faults: readonly Injected[], commits: readonly Commit[]): (number | null)[] {
+  const times = commits.map(({ atMs }) => atMs).toSorted((a, b) => a - b);
+  return faults.map(({ endedAtMs }) => {
+    const next = times.find((atMs) => atMs >= endedAtMs);
+    return next === undefined ? null : Math.round(next - endedAtMs);
+  });
+}
