@@ -1,0 +1,95 @@
+// test-deadline: 240s
+import { sql } from 'kysely';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { waitFor } from '../../core/testing/wait-for.ts';
+import { type ChaosWorld, createChaosWorld } from './testing/world.ts';
+
+const HANDLERS_OF_ACCOUNT = 3;
+/** Whose ends nothing else of the same event can collide with. */
+const ONE_HANDLER = 'AdPerformanceDataIngestedEvent';
+const none = { overlaps: 0, inversions: 0, lost: 0, duplicateEffects: 0 };
+
+/**
+ * The merchant is worked twice at once: the first visit is stuck in its transaction when Redis loses the activation that is
+ * its lease, and the next event brings a second visit. Then the first one goes on.
+ */
+async function workTwiceAtOnce(at: ChaosWorld): Promise<void> {
+  // The row of a lane that nobody has worked yet would be a lock by itself.
+  await at.send('twice', 'twice-0', ONE_HANDLER);
+  await at.ended('twice', 1);
+  await at.send('twice', 'twice-1', ONE_HANDLER, { processIngestedPerformanceData: { kind: 'stuck' } });
+  await waitFor('the first visit', async () => {
+    const { rows } = await sql`select from chaos_troubles where event_id = 'twice-1'`.execute(at.db);
+    return rows.length > 0;
+  });
+  await at.redis.flushall();
+  await at.send('twice', 'twice-2', ONE_HANDLER);
+  await waitFor('the second visit', async () => {
+    const { rows } = await sql`
+      select 1 from chaos_effects where event_id = 'twice-2'
+      union all
+      select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%from lanes%'`.execute(at.db);
+    return rows.length > 0;
+  });
+  await at.repair();
+}
+
+/** An event that holds its merchant asks to come back later, with another one behind it. */
+async function waitAtTheHead(at: ChaosWorld): Promise<void> {
+  const trouble = { kind: 'snooze', ms: 500, times: 2 } as const;
+  await at.send('waits', 'waits-1', 'ChaosAccountEvent', { recordAccountMerchantReleaseState: trouble });
+  await at.send('waits', 'waits-2', 'ChaosAccountEvent');
+}
+
+test('with everything in place the checker finds nothing', async () => {
+  await using at = await createChaosWorld();
+  await waitAtTheHead(at);
+  await at.startWorker();
+  await workTwiceAtOnce(at);
+  await at.send('repeats', 'repeats-1', 'ChaosAccountEvent');
+  await at.ended('repeats', HANDLERS_OF_ACCOUNT);
+  await at.send('repeats', 'repeats-1', 'ChaosAccountEvent');
+  await at.send('repeats', 'repeats-2', 'ChaosAccountEvent');
+  for (const merchantId of ['repeats', 'waits']) await at.ended(merchantId, 2 * HANDLERS_OF_ACCOUNT);
+  await at.ended('twice', 3);
+  assert.equal(await at.judge(), none);
+});
+
+test('without the fence two owners of a lane overlap', async () => {
+  await using at = await createChaosWorld();
+  const cut = pathToFileURL(join(import.meta.dirname, 'testing/without-fence.ts')).href;
+  await at.startWorker({ NODE_OPTIONS: `--import=${cut}` });
+  await workTwiceAtOnce(at);
+  const overlaps = await waitFor('the first visit to commit', async () => (await at.judge()).overlaps, {
+    timeoutMs: 30_000,
+  });
+  assert.ok(overlaps > 0);
+});
+
+test('without the holding of later events they overtake', async () => {
+  await using at = await createChaosWorld();
+  await waitAtTheHead(at);
+  await at.startWorker({ CHAOS_WITHOUT_HOLDING: 'yes' });
+  await at.ended('waits', 2 * HANDLERS_OF_ACCOUNT);
+  const { inversions, ...rest } = await at.judge();
+  assert.ok(inversions > 0);
+  assert.equal(rest, { overlaps: 0, lost: 0, duplicateEffects: 0 });
+});
+
+test('without the key of what was accepted a message that comes again is done again', async () => {
+  await using at = await createChaosWorld();
+  await at.startWorker();
+  await at.send('repeats', 'repeats-1', 'ChaosAccountEvent');
+  await at.ended('repeats', HANDLERS_OF_ACCOUNT);
+  await sql`alter table accepted drop constraint accepted_pkey`.execute(at.db);
+  await sql`delete from accepted`.execute(at.db);
+  await at.send('repeats', 'repeats-1', 'ChaosAccountEvent');
+  await at.ended('repeats', 2 * HANDLERS_OF_ACCOUNT);
+  assert.equal(await at.judge(), { ...none, duplicateEffects: HANDLERS_OF_ACCOUNT });
+});
+
+test.run();
