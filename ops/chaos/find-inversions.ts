@@ -30,6 +30,18 @@ interface Placed {
  * held waits for it.
  */
 export function findInversions(history: History): string[] {
+  // One that is late by several of these rules is late once.
+  const findings = new Map<string, string>();
+  for (const { key, what } of allInversions(history)) if (!findings.has(key)) findings.set(key, what);
+  return [...findings.values()];
+}
+
+interface Late {
+  readonly key: string;
+  readonly what: string;
+}
+
+function allInversions(history: History): Late[] {
   const positionOf = positionsOf(history.commits);
   const place = (row: Effect | End): Placed => ({ ...row, position: positionOf(row) });
   const inPlace = firstsInPlace(history);
@@ -52,7 +64,7 @@ function firstsInPlace({ redriven, handlers }: History): (row: Effect | End) => 
   };
 }
 
-function producerInversions({ sent, accepted }: History): string[] {
+function producerInversions({ sent, accepted }: History): Late[] {
   const numbers = new Map(accepted.map((a) => [keyOf(a.merchantId, a.eventId), a.mseq]));
   const streams = Map.groupBy(
     sent.filter(({ sequence }) => sequence !== undefined),
@@ -63,19 +75,26 @@ function producerInversions({ sent, accepted }: History): string[] {
       const mseq = numbers.get(keyOf(event.merchantId, event.eventId));
       return mseq === undefined ? [] : [{ ...event, mseq }];
     });
-    return descents(known).map(({ eventId, merchantId, mseq }) => `${eventId} of ${merchantId} was numbered ${mseq}`);
+    return descents(known).map(({ eventId, merchantId, mseq }) => ({
+      key: keyOf(merchantId, eventId),
+      what: `${eventId} of ${merchantId} was numbered ${mseq}`,
+    }));
   });
 }
 
 /** Whole transactions are compared: inside of one, handlers take turns at runs of events, and all of it commits at once. */
-function merchantInversions(ends: readonly Placed[], handlers: ReadonlyMap<string, ExpectedHandler>): string[] {
-  const findings: string[] = [];
+function merchantInversions(ends: readonly Placed[], handlers: ReadonlyMap<string, ExpectedHandler>): Late[] {
+  const findings: Late[] = [];
   for (const own of Map.groupBy(ends, ({ merchantId }) => merchantId).values()) {
     let passed = 0;
     for (const [, together] of [...Map.groupBy(own, ({ position }) => position)].toSorted(([a], [b]) => a - b)) {
-      for (const { handler, merchantId, eventId, mseq } of together) {
+      for (const end of together) {
+        const { handler, merchantId, eventId, mseq } = end;
         if (handlers.get(handler)?.holds === 'merchant' && mseq < passed)
-          findings.push(`${eventId} (${mseq}) of ${merchantId} ended at ${handler} after ${passed} had`);
+          findings.push({
+            key: pairKey(end),
+            what: `${eventId} (${mseq}) of ${merchantId} ended at ${handler} after ${passed} had`,
+          });
       }
       passed = Math.max(passed, ...together.map(({ mseq }) => mseq));
     }
@@ -89,7 +108,7 @@ function streamInversions(
   handlers: ReadonlyMap<string, ExpectedHandler>,
   aggregates: ReadonlyMap<string, string>,
   what: string,
-): string[] {
+): Late[] {
   const ordered = rows.toSorted((a, b) => a.position - b.position || a.seq - b.seq);
   const streams = Map.groupBy(ordered, ({ handler, merchantId, eventId }) => {
     const holds = handlers.get(handler)?.holds ?? 'event';
@@ -107,10 +126,10 @@ function streamInversions(
   return [...streams].flatMap(([stream, own]) =>
     stream === undefined
       ? []
-      : descents(own).map(
-          ({ eventId, merchantId, handler, mseq }) =>
-            `${eventId} (${mseq}) of ${merchantId} ${what} late by ${handler}`,
-        ),
+      : descents(own).map((row) => ({
+          key: pairKey(row),
+          what: `${row.eventId} (${row.mseq}) of ${row.merchantId} ${what} late by ${row.handler}`,
+        })),
   );
 }
 
