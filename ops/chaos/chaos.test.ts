@@ -18,7 +18,7 @@ async function chaos(...args: string[]) {
 
 test('nothing overlaps, is inverted, lost or done twice while workers and servers fail', async () => {
   const load = ['--seed', '11412', '--events', '800', '--merchants', '40', '--troubled', '8'];
-  const run = await chaos(...load, '--faults', '6', '--workers', '2', '--rate', '40', '--json');
+  const run = await chaos(...load, '--faults', '6', '--workers', '2', '--rate', '40', '--lease-ms', '5000', '--json');
   assert.is(run.exitCode, 0, run.stderr);
   const lines = run.stdout.trimEnd().split('\n');
   assert.is(lines.length, 1, run.stdout);

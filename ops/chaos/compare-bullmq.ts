@@ -17,7 +17,7 @@ import { parseChaosOptions } from './options.ts';
 import { plotLines } from './plot-inversions.ts';
 import { runOnBullmq } from './run-bullmq.ts';
 
-const percents = [0, 1, 2, 5, 10];
+const percents = [0, 2, 5, 10];
 const plotFile = join(projectRoot, 'docs/benchmarks/chaos-inversions.svg');
 const laneway = z.object({ inversions: z.int(), done: z.int(), faults: z.array(z.unknown()) });
 
@@ -63,10 +63,10 @@ async function runLaneway(args: readonly string[]): Promise<z.infer<typeof lanew
 
 const { values } = parseArgs({
   options: {
-    events: { type: 'string', default: '1500' },
-    merchants: { type: 'string', default: '60' },
-    faults: { type: 'string', default: '6' },
-    rate: { type: 'string', default: '75' },
+    events: { type: 'string', default: '1000' },
+    merchants: { type: 'string', default: '40' },
+    faults: { type: 'string', default: '4' },
+    rate: { type: 'string', default: '50' },
     seed: { type: 'string', default: '11' },
   },
 });

@@ -13,6 +13,7 @@ test('what is left out follows from the number of events: a fault every 800, fiv
       workers: 3,
       rate: 160,
       troubled: 0.08,
+      leaseMs: 8_000,
       json: false,
       dataDir: undefined,
     },

@@ -11,6 +11,8 @@ export interface ChaosOptions {
   readonly rate: number;
   /** The share of events that a handler has trouble with. */
   readonly troubled: number;
+  /** How long a worker may be silent before another one takes its lanes. */
+  readonly leaseMs: number;
   readonly json: boolean;
   /** Where data and logs are kept afterwards; undefined: nowhere. */
   readonly dataDir: string | undefined;
@@ -44,6 +46,7 @@ const flags = {
   workers: { type: 'string' },
   rate: { type: 'string' },
   troubled: { type: 'string' },
+  'lease-ms': { type: 'string' },
   data: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -72,6 +75,7 @@ export function parseChaosOptions(args: readonly string[]): ParsedChaosOptions {
         workers: whole('--workers', values.workers, 1, 16) ?? 3,
         rate: whole('--rate', values.rate, 1, 100_000) ?? usualRate,
         troubled: (whole('--troubled', values.troubled, 0, 100) ?? 8) / 100,
+        leaseMs: whole('--lease-ms', values['lease-ms'], 1_000, 600_000) ?? 8_000,
         json: values.json,
         dataDir: values.data,
       },

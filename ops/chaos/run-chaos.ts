@@ -23,8 +23,6 @@ import { chaosRegistry } from './registry.ts';
 import { scheduleFaults } from './schedule-faults.ts';
 import { createProducers } from './send-load.ts';
 
-/** Short, so that a worker can be stopped past it several times in a run. */
-const leaseMs = 4_000;
 const workerBackDeadlineMs = 60_000;
 
 export interface ChaosResult extends Omit<Judgement, 'findings' | 'recoveries'> {
@@ -83,7 +81,7 @@ export async function runChaos(
   const faults = await disturb({
     load,
     rate: options.rate,
-    schedule: scheduleFaults(options.seed, { ...options, leaseMs }),
+    schedule: scheduleFaults(options.seed, options),
     disturbed: { stack, dataDir, proxies, isBack, ...producers },
     producers,
     say,
@@ -105,7 +103,7 @@ export async function runChaos(
     events: sent.length,
     merchants: options.merchants,
     workers: options.workers,
-    leaseMs,
+    leaseMs: options.leaseMs,
     done: count('done'),
     dead: count('dead'),
     parked: history.open.filter(({ state }) => state === 'parked').length,
@@ -146,8 +144,8 @@ async function startDisturbedStack(options: ChaosOptions, { dataDir, record, tea
       workerScript: 'ops/chaos/worker.ts',
       workerEnvironment: (name) => ({
         CHAOS_STARTS_FILE: startsFileOf(dataDir, name),
-        LANEWAY_LEASE_MS: String(leaseMs),
-        LANEWAY_VISIBILITY_SECONDS: '6',
+        LANEWAY_LEASE_MS: String(options.leaseMs),
+        LANEWAY_VISIBILITY_SECONDS: '10',
         LANEWAY_ACTORS: '8',
         LANEWAY_WINDOW_EVENTS: '20',
         LANEWAY_SWEEP_MS: '500',
