@@ -52,7 +52,9 @@ const product = (changes: Record<string, unknown> = {}, payload: Record<string, 
 });
 
 test('a raw message is read, and its bytes are kept as they came', () => {
-  const { queue, body } = golden('raw-product-update');
+  const { queue, body: written } = golden('raw-product-update');
+  // Spaces, an escape and a key that comes twice: reading and writing it again would lose all three.
+  const body = written.replace('{', '{ "eventId" : "\\u0061",');
   const event = eventOf(read(body, queue));
   assert.is(event.eventId, '3f1c9a6e-8a44-4f0a-9d53-0a8d2f6f2b11');
   assert.is(event.merchantId, 'shop-1');
