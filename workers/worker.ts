@@ -58,6 +58,9 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   const log = createLog(worker, config.logLevel);
   const lifecycle = createLifecycle(log, config.drainMs);
   drainOnSignals(lifecycle);
+  // Registered first, so that it is stopped last: it tells of the draining.
+  let closeHealth = () => Promise.resolve();
+  lifecycle.onStop('health endpoint', () => closeHealth());
   const prefix = bullPrefix(config.stack);
 
   const postgres = connectPostgres({
@@ -119,7 +122,6 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     log,
     emitted: () => relay.nudge(),
   });
-  lifecycle.onStop('effect actors', () => effects.stop());
 
   const committed = (committedLanes: readonly CommittedLane[]) => {
     void lanes.trim(committedLanes);
@@ -146,7 +148,10 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
       return new Map(rows.map((row) => [row.merchant_id, row.wake]));
     },
   });
-  lifecycle.onStop('actors', () => actors.stop(config.drainMs - PUT_BACK_MS));
+  // Together: a call to the outside that hangs and a handler that hangs may not take their time one after the other.
+  lifecycle.onStop('actors', async (leftMs) => {
+    await Promise.all([actors.stop(Math.max(0, leftMs - PUT_BACK_MS)), effects.stop()]);
+  });
 
   const sweeper = createSweeper({
     db,
@@ -197,7 +202,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     config.host,
     config.port,
   );
-  lifecycle.onStop('health endpoint', () => health.close());
+  closeHealth = health.close;
 
   await gate.check();
   gate.start();

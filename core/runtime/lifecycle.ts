@@ -14,14 +14,15 @@ export interface Lifecycle {
   /** Fires when draining begins. */
   readonly signal: AbortSignal;
   ready(): void;
-  onStop(name: string, stop: () => Promise<void>): void;
+  /** `stop` is told how much of `drainMs` is left when its turn comes. */
+  onStop(name: string, stop: (leftMs: number) => Promise<void>): void;
   drain(reason: string): Promise<void>;
 }
 
 export function createLifecycle(log: Log, drainMs: number): Lifecycle {
   let state: LifecycleState = 'starting';
   const controller = new AbortController();
-  const stops: { name: string; stop: () => Promise<void> }[] = [];
+  const stops: { name: string; stop: (leftMs: number) => Promise<void> }[] = [];
   let draining: Promise<void> | undefined;
 
   const runStops = async (reason: string) => {
@@ -32,10 +33,11 @@ export function createLifecycle(log: Log, drainMs: number): Lifecycle {
       process.exit(1);
     }, drainMs);
     hard.unref();
+    const endsAt = performance.now() + drainMs;
     controller.abort(new Error(reason));
     for (const { name, stop } of stops.toReversed()) {
       try {
-        await stop();
+        await stop(endsAt - performance.now());
       } catch (error) {
         log.error(`stopping ${name} failed`, { error: error instanceof Error ? error.message : String(error) });
       }
