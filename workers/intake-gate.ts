@@ -15,6 +15,8 @@ import type { Log } from '../core/runtime/log.ts';
 export interface IntakeGate {
   readonly open: boolean;
   readonly reason: string | undefined;
+  /** Used part of Redis' memory at the last check; undefined when it has no limit, or could not be asked. */
+  readonly memoryShare: number | undefined;
   check(): Promise<void>;
   start(): void;
   stop(): Promise<void>;
@@ -28,6 +30,7 @@ export function createIntakeGate(options: { db: Kysely<Database>; redis: Redis; 
   const { db, redis, clock, log } = options;
   const stopping = new AbortController();
   let reason: string | undefined;
+  let memoryShare: number | undefined;
   let loop: Promise<void> = Promise.resolve();
 
   const findReason = async (): Promise<string | undefined> => {
@@ -40,9 +43,11 @@ export function createIntakeGate(options: { db: Kysely<Database>; redis: Redis; 
       const info = await withDeadline('Redis', DEADLINE_MS, () => redis.info('memory'));
       const used = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
       const max = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
-      if (max > 0 && used > MEMORY_SHARE * max)
-        return `Redis uses ${Math.round((100 * used) / max)} % of its memory, intake stops at ${100 * MEMORY_SHARE} %`;
+      memoryShare = max > 0 ? used / max : undefined;
+      if (memoryShare !== undefined && memoryShare > MEMORY_SHARE)
+        return `Redis uses ${Math.round(100 * memoryShare)} % of its memory, intake stops at ${100 * MEMORY_SHARE} %`;
     } catch (error) {
+      memoryShare = undefined;
       return `Redis: ${error instanceof Error ? error.message : String(error)}`;
     }
     return undefined;
@@ -61,6 +66,9 @@ export function createIntakeGate(options: { db: Kysely<Database>; redis: Redis; 
     },
     get reason() {
       return reason;
+    },
+    get memoryShare() {
+      return memoryShare;
     },
     check,
     start() {

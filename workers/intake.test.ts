@@ -49,6 +49,8 @@ test('two intakes on one queue accept everything once, in the order in which eac
         receivesPerQueue: 2,
         pollWaitSeconds: 1,
         visibilitySeconds: 30,
+        inFlightMessages: 2_000,
+        inFlightBytes: 134_217_728,
       },
       topology,
       registry,

@@ -12,6 +12,7 @@ import type { Log } from '../core/runtime/log.ts';
 import { createAcceptBatches } from './accept-batch.ts';
 import { createAdmission } from './admit.ts';
 import { createDedupe } from './dedupe.ts';
+import { createInFlight } from './in-flight.ts';
 import { type PipelineDependencies, createPipeline } from './pipeline.ts';
 import { type Poller, createPoller } from './poll.ts';
 
@@ -26,7 +27,15 @@ export interface Intake {
 export interface IntakeOptions {
   config: Pick<
     Config,
-    'stack' | 'bodyHmacKey' | 'dedupeDays' | 'purgeDays' | 'receivesPerQueue' | 'pollWaitSeconds' | 'visibilitySeconds'
+    | 'stack'
+    | 'bodyHmacKey'
+    | 'dedupeDays'
+    | 'purgeDays'
+    | 'receivesPerQueue'
+    | 'pollWaitSeconds'
+    | 'visibilitySeconds'
+    | 'inFlightMessages'
+    | 'inFlightBytes'
   >;
   topology: Topology;
   registry: Registry;
@@ -51,6 +60,8 @@ export function createIntake(options: IntakeOptions): Intake {
     log,
     dedupeDays: config.dedupeDays,
   });
+  // Each queue has a cap of its own too: one that is slow does not keep the others from receiving.
+  const shared = createInFlight({ maxMessages: config.inFlightMessages, maxBytes: config.inFlightBytes });
   const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: config.purgeDays }) });
   const pollers = topology.queues.map((queue): Poller => {
     const queueUrl = addresses.queueUrl(queue.name);
@@ -80,6 +91,7 @@ export function createIntake(options: IntakeOptions): Intake {
       visibilitySeconds: config.visibilitySeconds,
       handleBatch: pipeline.handleBatch,
       mayPoll: options.mayPoll,
+      shared,
       log: queueLog,
       clock,
     });

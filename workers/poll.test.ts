@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
 import { sendBody } from '../core/testing/intake.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
+import { createInFlight } from './in-flight.ts';
 import { type PollerOptions, createPoller } from './poll.ts';
 
 async function setUp(options: Partial<PollerOptions> = {}) {
@@ -107,6 +108,39 @@ test('no receive is begun while too much is in flight, and a stop waits for what
   finish[1]?.();
   await stopped;
   assert.is(t.poller.inFlight, 0);
+});
+
+test('what all queues of a process have in flight is bounded together, in bytes of UTF-8', async () => {
+  const shared = createInFlight({ maxMessages: 100, maxBytes: 10 });
+  const finish: (() => void)[] = [];
+  await using busy = await setUp({
+    shared,
+    handleBatch: () => new Promise<void>((resolve) => finish.push(resolve)),
+  });
+  await using other = await setUp({ shared, receives: 1 });
+  busy.poller.start();
+  // Six characters, twelve bytes.
+  await busy.send('ÄÖÜäöü');
+  await waitFor('the batch', () => finish.length === 1);
+  assert.is(shared.bytes, 12);
+  other.poller.start();
+  await other.send('a');
+  await waitFor('the other poller to hold', () => other.poller.state === 'holding');
+  assert.equal(other.bodies, []);
+  finish[0]?.();
+  await waitFor('its message', () => other.bodies.length === 1);
+  await waitFor('nothing in flight', () => shared.bytes === 0);
+});
+
+test('a poller that waits for room of others can be stopped', async () => {
+  const shared = createInFlight({ maxMessages: 1, maxBytes: 10 });
+  const end = shared.begin(1, 1);
+  await using t = await setUp({ shared });
+  t.poller.start();
+  await waitFor('the poller to hold', () => t.poller.state === 'holding');
+  await t.poller.stop();
+  assert.is(t.poller.state, 'stopped');
+  end();
 });
 
 test('a failing queue is asked with growing pauses, and a success ends that', async () => {

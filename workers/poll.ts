@@ -3,6 +3,7 @@ import type { QueueTopology } from '../core/events/topology.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { newId } from '../core/runtime/ids.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { type InFlight, createInFlight } from './in-flight.ts';
 import { backoffMs } from '../core/runtime/retry.ts';
 
 export type PollerState = 'idle' | 'polling' | 'holding' | 'backing-off' | 'stopping' | 'stopped';
@@ -25,6 +26,8 @@ export interface PollerOptions {
   /** Messages received and not yet handled, beyond which no receive is begun. */
   maxInFlight?: number;
   maxInFlightBytes?: number;
+  /** Counts what all pollers of this process have in flight. */
+  shared?: InFlight;
   /** How long a stop waits for open receives to end by themselves. */
   stopGraceMs?: number;
 }
@@ -48,27 +51,24 @@ export class Poller {
   readonly queueName: string;
   /** Epoch milliseconds of the last receive that SQS answered, with messages or without. */
   lastReceiveAt: number | undefined;
-  readonly #options: Required<PollerOptions>;
+  readonly #options: Required<Omit<PollerOptions, 'shared' | 'maxInFlight' | 'maxInFlightBytes'>>;
+  readonly #own: InFlight;
+  /** Where a batch counts: here, and among all pollers of the process. */
+  readonly #counts: readonly InFlight[];
   readonly #trouble: ReturnType<typeof onceWhileFailing>;
   readonly #stopping = new AbortController();
   readonly #abandon = new AbortController();
   readonly #batches = new Set<Promise<void>>();
-  readonly #waitingForRoom = new Set<() => void>();
   #phase: 'idle' | 'running' | 'stopping' | 'stopped' = 'idle';
   #loops: Promise<void>[] = [];
   #failures = 0;
   #holding = 0;
-  #inFlight = 0;
-  #inFlightBytes = 0;
 
   constructor(options: PollerOptions) {
-    this.#options = {
-      random: Math.random,
-      maxInFlight: 400,
-      maxInFlightBytes: 67_108_864,
-      stopGraceMs: 5_000,
-      ...options,
-    };
+    const { maxInFlight: maxMessages = 400, maxInFlightBytes: maxBytes = 67_108_864, shared } = options;
+    this.#options = { random: Math.random, stopGraceMs: 5_000, ...options };
+    this.#own = createInFlight({ maxMessages, maxBytes });
+    this.#counts = shared === undefined ? [this.#own] : [this.#own, shared];
     this.queueName = options.queue.name;
     this.#trouble = onceWhileFailing(options.log, `receiving from ${options.queue.name}`);
   }
@@ -81,7 +81,7 @@ export class Poller {
 
   /** Messages received and not yet handled. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#own.messages;
   }
 
   start(): void {
@@ -94,7 +94,6 @@ export class Poller {
   async stop(): Promise<void> {
     if (this.#phase !== 'stopped') this.#phase = 'stopping';
     this.#stopping.abort();
-    this.#wakeWaiting();
     const ended = new AbortController();
     const { clock, stopGraceMs } = this.#options;
     const grace = clock.sleep(stopGraceMs, ended.signal).then(() => {
@@ -136,11 +135,11 @@ export class Poller {
 
   /** False after a wait: whatever was the matter is then looked at again. */
   async #mayReceive(): Promise<boolean> {
-    const { clock, mayPoll, maxInFlight, maxInFlightBytes } = this.#options;
-    const full = this.#inFlight >= maxInFlight || this.#inFlightBytes >= maxInFlightBytes;
-    if (!full && (await mayPoll())) return !this.#stopping.signal.aborted;
+    const { clock, mayPoll } = this.#options;
+    const full = this.#counts.find((count) => count.full);
+    if (full === undefined && (await mayPoll())) return !this.#stopping.signal.aborted;
     this.#holding += 1;
-    if (full) await new Promise<void>((resolve) => this.#waitingForRoom.add(resolve));
+    if (full !== undefined) await full.change(this.#stopping.signal);
     else await clock.sleep(HOLD_MS, this.#stopping.signal);
     this.#holding -= 1;
     return false;
@@ -164,9 +163,8 @@ export class Poller {
   }
 
   #handle(messages: readonly Message[]): void {
-    const bytes = messages.reduce((sum, message) => sum + (message.Body?.length ?? 0), 0);
-    this.#inFlight += messages.length;
-    this.#inFlightBytes += bytes;
+    const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message.Body ?? ''), 0);
+    const ends = this.#counts.map((count) => count.begin(messages.length, bytes));
     const { handleBatch, log, queue } = this.#options;
     const batch = Promise.resolve()
       .then(() => handleBatch(messages))
@@ -178,17 +176,10 @@ export class Poller {
         });
       })
       .then(() => {
-        this.#inFlight -= messages.length;
-        this.#inFlightBytes -= bytes;
         this.#batches.delete(batch);
-        this.#wakeWaiting();
+        for (const end of ends) end();
       });
     this.#batches.add(batch);
-  }
-
-  #wakeWaiting(): void {
-    for (const wake of this.#waitingForRoom) wake();
-    this.#waitingForRoom.clear();
   }
 }
 

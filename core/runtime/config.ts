@@ -28,7 +28,12 @@ const schema = z.object({
   LANEWAY_PROCESS_NAME: z.string().max(100).optional(),
 
   LANEWAY_POSTGRES_URL: z.url(),
+  /** Connections of a gateway or console; of a worker, those for its lanes. */
   LANEWAY_POSTGRES_POOL: count(20),
+  /** Further connections of a worker, for accepting: slow lanes cannot keep new events from coming in. */
+  LANEWAY_INTAKE_POOL: count(5),
+  /** Further connections of a worker, for relay, sweeper and effects. */
+  LANEWAY_BACKGROUND_POOL: count(6),
   LANEWAY_REDIS_URL: z.url(),
 
   LANEWAY_AWS_ACCOUNT: z
@@ -75,6 +80,9 @@ const schema = z.object({
   LANEWAY_LANE_CAP: count(1_000),
   LANEWAY_ACTIVATION_PARTITIONS: count(1),
   LANEWAY_RECEIVES_PER_QUEUE: count(2),
+  /** What all pollers of a process may have received and not yet handled. */
+  LANEWAY_IN_FLIGHT_MESSAGES: count(2_000),
+  LANEWAY_IN_FLIGHT_BYTES: count(134_217_728),
   LANEWAY_VISIBILITY_SECONDS: count(30),
   LANEWAY_POLL_WAIT_SECONDS: z.coerce.number().int().min(0).max(20).default(20),
   LANEWAY_SWEEP_MS: duration(1_000),

@@ -69,8 +69,17 @@ test('no process gets a secret of another, and none the superuser', () => {
 });
 
 test('many workers share the connections that the database has', () => {
-  const poolOf = (workers: number) => loadConfig(workerEnvironment(stack, 'w', workers)).postgresPool;
-  assert.equal([1, 2, 7, 14, 64].map(poolOf), [20, 20, 20, 10, 2]);
+  const poolsOf = (workers: number) => {
+    const { postgresPool, intakePool, backgroundPool } = loadConfig(workerEnvironment(stack, 'w', workers));
+    return [postgresPool, intakePool, backgroundPool];
+  };
+  assert.equal([1, 4, 7, 14, 64].map(poolsOf), [
+    [20, 5, 6],
+    [20, 5, 6],
+    [9, 5, 6],
+    [6, 2, 2],
+    [1, 1, 1],
+  ]);
 });
 
 test.run();

@@ -64,6 +64,16 @@ const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<S
 /** What PostgreSQL's 200 connections leave to the workers together. */
 const workerConnections = 140;
 
+function workerPools(workers: number): Record<string, string> {
+  const share = Math.floor(workerConnections / workers);
+  const [intake, background] = share < 6 ? [1, 1] : share < 20 ? [2, 2] : [5, 6];
+  return {
+    LANEWAY_POSTGRES_POOL: String(Math.max(1, Math.min(20, share - intake - background))),
+    LANEWAY_INTAKE_POOL: String(intake),
+    LANEWAY_BACKGROUND_POOL: String(background),
+  };
+}
+
 /** The fake networks take what they get: limits of real ones would only slow the demo down. */
 const fakeNetworkLimits = JSON.stringify(
   Object.fromEntries(
@@ -78,7 +88,7 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   ...shared(stack, name, 'laneway_worker'),
   // A stop waits for the receives that are open, and the emulator does not charge by the request.
   LANEWAY_POLL_WAIT_SECONDS: '2',
-  LANEWAY_POSTGRES_POOL: String(Math.max(2, Math.min(20, Math.floor(workerConnections / workers)))),
+  ...workerPools(workers),
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_DESTINATION_LIMITS: fakeNetworkLimits,
