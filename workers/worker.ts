@@ -63,16 +63,22 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   lifecycle.onStop('health endpoint', () => closeHealth());
   const prefix = bullPrefix(config.stack);
 
-  const postgres = connectPostgres({
-    url: config.postgresUrl,
-    poolSize: config.postgresPool,
-    applicationName: worker,
-    statementTimeoutMs: config.leaseMs,
-    idleInTransactionTimeoutMs: idleInTransactionMs(config),
-    lockTimeoutMs: config.leaseMs,
-  });
-  lifecycle.onStop('postgres', () => postgres.close());
-  const { db, pool } = postgres;
+  const connect = (poolSize: number) => {
+    const postgres = connectPostgres({
+      url: config.postgresUrl,
+      poolSize,
+      applicationName: worker,
+      statementTimeoutMs: config.leaseMs,
+      idleInTransactionTimeoutMs: idleInTransactionMs(config),
+      lockTimeoutMs: config.leaseMs,
+    });
+    lifecycle.onStop('postgres', () => postgres.close());
+    return postgres;
+  };
+  // Pools of their own: lanes that are slow, all at once, keep neither intake nor the sweeper from a connection.
+  const { db, pool } = connect(config.postgresPool);
+  const { db: intakeDb } = connect(config.intakePool);
+  const { db: backgroundDb } = connect(config.backgroundPool);
   const redis = connectRedis(config.redisUrl, worker);
   lifecycle.onStop('redis', () => Promise.resolve(redis.disconnect()));
   await checkSchema(db);
@@ -93,7 +99,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   });
   lifecycle.onStop('activations', () => activations.close());
 
-  const relay = createOutboxRelay({ db, sqs, sns, addresses, worker, clock, log });
+  const relay = createOutboxRelay({ db: backgroundDb, sqs, sns, addresses, worker, clock, log });
   lifecycle.onStop('outbox relay', () => relay.stop());
 
   const adNetworks = createAdNetworkDriver({
@@ -102,7 +108,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     clock,
   });
   const effects = createEffectActors({
-    db,
+    db: backgroundDb,
     redis,
     prefix,
     dynamodb,
@@ -154,7 +160,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   });
 
   const sweeper = createSweeper({
-    db,
+    db: backgroundDb,
     redis,
     prefix,
     clock,
@@ -163,13 +169,13 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     wakeMerchants: (merchantIds) => activations.wake(merchantIds),
     wakeEffects: (keys) => effects.wake(keys),
     housekeeping: async () => {
-      await purgeOutbox(db, clock.now());
-      await purgeIdempotencyKeys(db, clock.now());
+      await purgeOutbox(backgroundDb, clock.now());
+      await purgeIdempotencyKeys(backgroundDb, clock.now());
     },
   });
   lifecycle.onStop('sweeper', () => sweeper.stop());
 
-  const gate = createIntakeGate({ db, redis, clock, log });
+  const gate = createIntakeGate({ db: intakeDb, redis, clock, log });
   lifecycle.onStop('intake gate', () => gate.stop());
 
   const intake = createIntake({
@@ -177,7 +183,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     topology,
     registry,
     addresses,
-    db,
+    db: intakeDb,
     sqs,
     s3,
     dynamodb,
