@@ -26,6 +26,8 @@ export interface Dedupe {
    * costs memory of the far past, waiting for it would cost the pace of the present.
    */
   mark(entries: readonly NewMark[]): void;
+  /** Resolves when each of these has a mark. Rejects when that is not certain: Postgres must then keep its row. */
+  remember: (entries: readonly NewMark[]) => Promise<void>;
   /** Resolves when every mark is written or given up. */
   flush(): Promise<void>;
 }
@@ -101,12 +103,16 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
     throw new Error(`${left.length} marks were not taken`);
   };
 
-  const writeAll = async (entries: readonly NewMark[]): Promise<void> => {
+  const put = async (entries: readonly NewMark[]): Promise<void> => {
     // One request must not name a key twice.
     const items = new Map(entries.map((entry) => [markKey(entry), toItem(entry, dedupeDays)]));
     const requests = [...items.values()].map((Item): WriteRequest => ({ PutRequest: { Item } }));
+    await Promise.all(chunksOf(requests, ITEMS_PER_WRITE).map(write));
+  };
+
+  const writeAll = async (entries: readonly NewMark[]): Promise<void> => {
     try {
-      await Promise.all(chunksOf(requests, ITEMS_PER_WRITE).map(write));
+      await put(entries);
       writing.ok();
     } catch (error) {
       writing.failing(error);
@@ -139,6 +145,12 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
         pending.delete(task);
       });
       pending.add(task);
+    },
+    async remember(entries) {
+      // A read costs half of a write, and nearly all of them are there.
+      const keys = [...new Set(entries.map(markKey))];
+      const found = new Map((await Promise.all(chunksOf(keys, KEYS_PER_READ).map(read))).flat());
+      await put(entries.filter((entry) => !found.has(markKey(entry))));
     },
     async flush() {
       await Promise.all(pending);

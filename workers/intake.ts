@@ -11,7 +11,7 @@ import type { Config } from '../core/runtime/config.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { createAcceptBatches } from './accept-batch.ts';
 import { createAdmission } from './admit.ts';
-import { createDedupe } from './dedupe.ts';
+import { type Dedupe, createDedupe } from './dedupe.ts';
 import { createInFlight } from './in-flight.ts';
 import { type PipelineDependencies, createPipeline } from './pipeline.ts';
 import { type Poller, createPoller } from './poll.ts';
@@ -20,6 +20,8 @@ export interface Intake {
   start(): void;
   /** Resolves when no message is in flight and every mark is written. */
   stop(): Promise<void>;
+  /** Makes sure that the long memory has these marks: see dedupe.ts. */
+  remember: Dedupe['remember'];
   /** By the queue's name. */
   report(): Record<string, { lastReceiveAgeMs: number | undefined; state: string }>;
 }
@@ -104,6 +106,7 @@ export function createIntake(options: IntakeOptions): Intake {
       await Promise.all(pollers.map((poller) => poller.stop()));
       await dedupe.flush();
     },
+    remember: dedupe.remember,
     report: () =>
       Object.fromEntries(
         pollers.map(({ queueName, lastReceiveAt, state }) => [
