@@ -8,6 +8,7 @@ import { createIntakeGate } from './intake-gate.ts';
 import { createLanes } from './lanes.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
+import { createPurge } from './purge.ts';
 import { createSweeper } from './sweep.ts';
 import { resolveAddresses } from '../core/clients/addresses.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
@@ -199,6 +200,10 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   });
   lifecycle.onStop('intake', () => intake.stop());
 
+  const { remember } = intake;
+  const purge = createPurge({ db: backgroundDb, remember, clock, log, purgeDays: config.purgeDays });
+  lifecycle.onStop('purge', () => purge.stop());
+
   const health = await listen(
     createHealthApp(lifecycle, () => ({
       intake: { open: gate.open, reason: gate.reason },
@@ -215,6 +220,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   relay.start();
   effects.start();
   sweeper.start();
+  purge.start();
   intake.start();
   lifecycle.ready();
   log.info('ready', { url: health.url, queues: topology.queues.map((queue) => queue.name) });
