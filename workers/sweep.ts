@@ -4,6 +4,7 @@ import { ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { sweepMarkerKey } from '../core/runtime/queue-names.ts';
 
 /**
  * Wakes every merchant that is behind or has something due, from Postgres alone. This is all that rebuilding after a loss
@@ -49,7 +50,7 @@ const LOCK = 'laneway.sweep';
 
 export function createSweeper(options: SweepOptions): Sweeper {
   const { db, redis, clock, log } = options;
-  const marker = `${options.prefix}:sweep-marker`;
+  const marker = sweepMarkerKey(options.prefix);
   const trouble = onceWhileFailing(log, 'sweeper');
   const stopping = new AbortController();
   let lastFullPass = 0;

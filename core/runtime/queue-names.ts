@@ -12,5 +12,8 @@ export const activationQueueName = (partition: number): string => `{activations-
 
 export const effectQueueName = (partition: number): string => `{effects-${partition}}`;
 
+/** Gone from Redis when Redis has lost what the fleet put there. */
+export const sweepMarkerKey = (prefix: string): string => `${prefix}:sweep-marker`;
+
 /** Prefix of every BullMQ key: several stacks can share a Redis. */
 export const bullPrefix = (stack: string): string => stack;

@@ -1,0 +1,109 @@
+import type { Redis } from 'ioredis';
+import { withDeadline } from '../../core/runtime/deadline.ts';
+import { encodeMerchant, shardOf } from '../../core/runtime/ids.ts';
+import { bullPrefix, sweepMarkerKey } from '../../core/runtime/queue-names.ts';
+import type { Activations } from '../../workers/activate.ts';
+
+/** Where a merchant's activation is, as Redis has it. */
+export type Activation =
+  | { kind: 'none' }
+  /** Being worked since then. */
+  | { kind: 'active'; since: string | null }
+  /** `ahead` activations are taken before it. */
+  | { kind: 'waiting'; ahead: number }
+  | { kind: 'delayed'; until: string };
+
+export type RedisFacts =
+  | { kind: 'unreachable'; why: string }
+  | {
+      kind: 'reached';
+      activation: Activation;
+      /** False when Redis has lost what the fleet put there, and the sweeper has not noticed yet. */
+      markerPresent: boolean;
+    };
+
+export interface RedisSide {
+  redis: Redis;
+  activations: Activations;
+  stack: string;
+}
+
+const DEADLINE_MS = 3_000;
+/** How far a queue of activations is looked through for one merchant's place. */
+const PLACES_CONSIDERED = 1_000_000;
+
+/** Never rejects: a Redis that cannot be asked is an answer. */
+export async function readRedisFacts(side: RedisSide, merchantId: string): Promise<RedisFacts> {
+  try {
+    return await withDeadline('Redis', DEADLINE_MS, async () => ({
+      kind: 'reached' as const,
+      activation: await findActivation(side, merchantId),
+      markerPresent: (await side.redis.exists(sweepMarkerKey(bullPrefix(side.stack)))) === 1,
+    }));
+  } catch (error) {
+    return { kind: 'unreachable', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function findActivation({ redis, activations }: RedisSide, merchantId: string): Promise<Activation> {
+  const job = await activationJob(activations, merchantId);
+  if (job === undefined) return { kind: 'none' };
+  const state = await job.getState();
+  switch (state) {
+    case 'active':
+      return { kind: 'active', since: job.processedOn === undefined ? null : new Date(job.processedOn).toISOString() };
+    case 'delayed':
+      return {
+        kind: 'delayed',
+        until: await delayedUntil(redis, queueOf(activations, merchantId).toKey('delayed'), job.id),
+      };
+    case 'waiting': {
+      const queue = queueOf(activations, merchantId);
+      const key = queue.toKey('wait');
+      // Taken from the end of the list, so places are counted from there.
+      const [index, length] = await Promise.all([
+        redis.lpos(key, job.id ?? '', 'RANK', -1, 'MAXLEN', PLACES_CONSIDERED),
+        redis.llen(key),
+      ]);
+      return { kind: 'waiting', ahead: index === null ? 0 : length - 1 - index };
+    }
+    default:
+      return { kind: 'none' };
+  }
+}
+
+/** BullMQ scores a delayed job with its time in milliseconds, shifted by 12 bits for a counter. */
+async function delayedUntil(redis: Redis, key: string, jobId = ''): Promise<string> {
+  const score = await redis.zscore(key, jobId);
+  return new Date(Math.floor(Number(score ?? 0) / 4_096)).toISOString();
+}
+
+function queueOf(activations: Activations, merchantId: string) {
+  const queue = activations.queues[shardOf(merchantId, activations.queues.length)];
+  if (queue === undefined) throw new Error('there is no queue of activations');
+  return queue;
+}
+
+async function activationJob(activations: Activations, merchantId: string) {
+  const queue = queueOf(activations, merchantId);
+  const jobId = await queue.getDeduplicationJobId(encodeMerchant(merchantId));
+  return jobId === null ? undefined : await queue.getJob(jobId);
+}
+
+/**
+ * Makes a lane run now: an activation, and if it was suspended, its end. To be called after the command is committed, whose
+ * raised `wake` catches the actor that is about to suspend it. False when Redis did not take it: the sweeper then does.
+ */
+export async function wakeNow({ activations }: RedisSide, merchantId: string): Promise<boolean> {
+  try {
+    return await withDeadline('Redis', DEADLINE_MS, async () => {
+      await activations.wake([merchantId]);
+      const job = await activationJob(activations, merchantId);
+      // Promoting fails where the job is not delayed any more, which is what was wanted.
+      if ((await job?.getState()) === 'delayed') await job?.promote().catch(() => undefined);
+      return true;
+    });
+  } catch {
+    return false;
+  }
+}
