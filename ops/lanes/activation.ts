@@ -1,3 +1,4 @@
+import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { withDeadline } from '../../core/runtime/deadline.ts';
 import { encodeMerchant, shardOf } from '../../core/runtime/ids.ts';
@@ -45,8 +46,10 @@ export async function readRedisFacts(side: RedisSide, merchantId: string): Promi
   }
 }
 
-async function findActivation({ redis, activations }: RedisSide, merchantId: string): Promise<Activation> {
-  const job = await activationJob(activations, merchantId);
+async function findActivation(side: RedisSide, merchantId: string): Promise<Activation> {
+  const { redis } = side;
+  const queue = queueOf(side, merchantId);
+  const job = await activationJob(queue, merchantId);
   if (job === undefined) return { kind: 'none' };
   const state = await job.getState();
   switch (state) {
@@ -55,10 +58,9 @@ async function findActivation({ redis, activations }: RedisSide, merchantId: str
     case 'delayed':
       return {
         kind: 'delayed',
-        until: await delayedUntil(redis, queueOf(activations, merchantId).toKey('delayed'), job.id),
+        until: await delayedUntil(redis, queue.toKey('delayed'), job.id),
       };
     case 'waiting': {
-      const queue = queueOf(activations, merchantId);
       const key = queue.toKey('wait');
       // Taken from the end of the list, so places are counted from there.
       const [index, length] = await Promise.all([
@@ -78,14 +80,16 @@ async function delayedUntil(redis: Redis, key: string, jobId = ''): Promise<stri
   return new Date(Math.floor(Number(score ?? 0) / 4_096)).toISOString();
 }
 
-function queueOf(activations: Activations, merchantId: string) {
-  const queue = activations.queues[shardOf(merchantId, activations.queues.length)];
-  if (queue === undefined) throw new Error('there is no queue of activations');
+/** The merchant's partition as BullMQ sees it; it borrows the connection, so that nothing needs closing. */
+function queueOf({ redis, activations, stack }: RedisSide, merchantId: string): Queue {
+  const partition = activations.queues[shardOf(merchantId, activations.queues.length)];
+  if (partition === undefined) throw new Error('there is no queue of activations');
+  const queue = new Queue(partition.name, { connection: redis, prefix: bullPrefix(stack), skipMetasUpdate: true });
+  queue.on('error', () => undefined);
   return queue;
 }
 
-async function activationJob(activations: Activations, merchantId: string) {
-  const queue = queueOf(activations, merchantId);
+async function activationJob(queue: Queue, merchantId: string) {
   const jobId = await queue.getDeduplicationJobId(encodeMerchant(merchantId));
   return jobId === null ? undefined : await queue.getJob(jobId);
 }
@@ -94,11 +98,11 @@ async function activationJob(activations: Activations, merchantId: string) {
  * Makes a lane run now: an activation, and if it was suspended, its end. To be called after the command is committed, whose
  * raised `wake` catches the actor that is about to suspend it. False when Redis did not take it: the sweeper then does.
  */
-export async function wakeNow({ activations }: RedisSide, merchantId: string): Promise<boolean> {
+export async function wakeNow(side: RedisSide, merchantId: string): Promise<boolean> {
   try {
     return await withDeadline('Redis', DEADLINE_MS, async () => {
-      await activations.wake([merchantId]);
-      const job = await activationJob(activations, merchantId);
+      await side.activations.wake([merchantId]);
+      const job = await activationJob(queueOf(side, merchantId), merchantId);
       // Promoting fails where the job is not delayed any more, which is what was wanted.
       if ((await job?.getState()) === 'delayed') await job?.promote().catch(() => undefined);
       return true;

@@ -62,7 +62,15 @@ async function connected(config: OperatorConfig, work: (deps: LanesDependencies)
   });
   const redis = connectRedis(config.redisUrl, 'laneway-operator');
   const { stack, laneCap } = config;
-  const activations = createActivations({ redis, prefix: bullPrefix(stack), partitions: config.activationPartitions });
+  const activations = createActivations({
+    redis,
+    prefix: bullPrefix(stack),
+    partitions: config.activationPartitions,
+    worker: 'operator',
+    // Nothing is claimed here.
+    leaseMs: 30_000,
+    clock: systemClock,
+  });
   try {
     await checkSchema(postgres.db);
     return await work({ db: postgres.db, redis, activations, stack, laneCap, registry, clock: systemClock });

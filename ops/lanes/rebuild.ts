@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Redis } from 'ioredis';
 import type { Database } from '../../core/database/tables.ts';
+import { systemClock } from '../../core/runtime/clock.ts';
 import { withDeadline } from '../../core/runtime/deadline.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { laneQueueName } from '../../core/runtime/queue-names.ts';
@@ -19,11 +20,11 @@ export async function rebuildLane(
   { db, redis, prefix, cap }: { db: Kysely<Database>; redis: Redis; prefix: string; cap: number },
   merchantId: string,
 ): Promise<number> {
-  const lanes = createLanes({ redis, prefix, cap, log: silentLog });
+  const lanes = createLanes({ redis, prefix, cap, clock: systemClock, log: silentLog });
   const waiting = `${prefix}:${laneQueueName(merchantId)}:wait`;
   return await withDeadline('rebuilding a lane in Redis', DEADLINE_MS, async () => {
     for (let trims = 0; trims < TRIMS && (await redis.exists(waiting)) === 1; trims++)
-      await lanes.trim(merchantId, Number.MAX_SAFE_INTEGER);
+      await lanes.trim([{ merchantId, cursor: Number.MAX_SAFE_INTEGER }]);
     const { rows: pointers } = await sql<{ mseq: number; type: string; correlationId: string }>`
       select i.mseq, i.event_type as type, i.correlation_id as "correlationId"
       from inbox i

@@ -1,7 +1,8 @@
-import { Worker } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectRedis } from '../../core/clients/redis.ts';
+import { systemClock } from '../../core/runtime/clock.ts';
 import { done } from '../../core/events/handler.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { activationQueueName, sweepMarkerKey } from '../../core/runtime/queue-names.ts';
@@ -22,7 +23,9 @@ async function setUp(broken: { now: boolean } = { now: false }) {
   const operator = asRole(world, 'laneway_operator');
   const redis = connectRedis(world.redisUrl, 'test');
   const { stack } = world;
-  const activations = createActivations({ redis, prefix: stack, partitions: 1 });
+  const activations = createActivations({
+    ...{ redis, prefix: stack, partitions: 1, worker: 'test', leaseMs: 5_000, clock: systemClock },
+  });
   const handler = each((n) => {
     if (n === 2 && broken.now) throw new Error('cannot do 2');
     return done;
@@ -52,14 +55,18 @@ async function setUp(broken: { now: boolean } = { now: false }) {
     actors: () =>
       startActors({
         deps: { ...system.deps, clock },
-        redis,
-        prefix: stack,
+        limits: { ...system.deps, convoyLanes: 8, convoyEvents: 100, convoyBytes: 1_000_000 },
         activations,
+        crews: 1,
         concurrency: 2,
+        convoyMs: 1_000,
+        lockTimeoutMs: 100,
         leaseMs: 5_000,
         log: silentLog,
-        readWake: async (merchantId) => (await system.lane(merchantId)).wake,
+        readWakes: async ([merchantId = '']) => new Map([[merchantId, (await system.lane(merchantId)).wake]]),
       }),
+    queue: () =>
+      new Queue(activations.queues[0]?.name ?? '', { connection: redis, prefix: stack, skipMetasUpdate: true }),
     async [Symbol.asyncDispose]() {
       await activations.close();
       redis.disconnect();
@@ -119,13 +126,13 @@ test('an activation that somebody holds is a lane that is worked', async () => {
 
 test('a lane that is suspended goes on when it is resumed, at once and not when its time comes', async () => {
   await using world = await setUp();
-  const { seed, run, explain, applied, activations } = world;
+  const { seed, run, explain, applied } = world;
   await seed('m1', numbered(1, 3));
   await run({ kind: 'rate', merchantId: 'm1', ratePerSecond: 0.01, requester });
   const actors = world.actors();
   try {
     await waitFor('the bucket to be empty', async () => (await applied('m1')).length === 1);
-    await waitFor('the suspension', async () => (await activations.queues[0]?.getDelayedCount()) === 1);
+    await waitFor('the suspension', async () => (await world.queue().getDelayedCount()) === 1);
     assert.is((await explain('m1')).kind, 'rate-limited');
     assert.is(actors.active, 0, 'it holds no slot');
     // Its next token comes in a minute and a half.
@@ -147,7 +154,7 @@ test('a pause keeps a running fleet off one merchant, and a resume lets it go on
   const actors = world.actors();
   try {
     await waitFor('the other merchant', async () => (await applied('m2')).length === 2);
-    await waitFor('no activation to be left', async () => (await activations.queues[0]?.count()) === 0);
+    await waitFor('no activation to be left', async () => (await world.queue().count()) === 0);
     assert.equal(await applied('m1'), []);
     assert.is((await explain('m1')).kind, 'paused');
     await run({ kind: 'resume', merchantId: 'm1', requester });
@@ -159,14 +166,14 @@ test('a pause keeps a running fleet off one merchant, and a resume lets it go on
 
 test('a rebuilt lane shows what Postgres has past the cursor, in order and up to its cap, and is woken', async () => {
   await using world = await setUp();
-  const { seed, run, redis, stack, activations } = world;
+  const { seed, run, redis, stack } = world;
   await seed('m1', numbered(1, 9));
   await world.db
     .insertInto('lanes')
     .values({ merchant_id: 'm1', owner: null, worker: null, state_reason: null, due_at: null, cursor: 2 })
     .execute();
   const stale = [1, 7].map((mseq) => ({ mseq, type: 'Stale', correlationId: 'none' }));
-  await createLanes({ redis, prefix: stack, cap: 5, log: silentLog }).addPointers([
+  await createLanes({ redis, prefix: stack, cap: 5, clock: systemClock, log: silentLog }).addPointers([
     { merchantId: 'm1', pointers: stale, backlog: 2 },
   ]);
   const rebuilt = await run({ kind: 'rebuild', merchantId: 'm1', requester });
@@ -174,7 +181,7 @@ test('a rebuilt lane shows what Postgres has past the cursor, in order and up to
   const keys = await redis.lrange(`${stack}:lane-{m1}:wait`, 0, -1);
   assert.equal(keys.toReversed(), ['e-3', 'e-4', 'e-5', 'e-6', 'e-7']);
   assert.is(await redis.hget(`${stack}:lane-{m1}:e-7`, 'name'), 'TestEvent');
-  assert.is(await activations.queues[0]?.getWaitingCount(), 1);
+  assert.is(await world.queue().getWaitingCount(), 1);
 });
 
 test.run();
