@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -5,6 +8,7 @@ import { type Activation, type ActivationQueue, createActivationQueue } from './
 import { connectRedis } from '../core/clients/redis.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { unusedPrefix } from '../core/testing/world.ts';
+import { startRedis } from '../ops/local/redis.ts';
 
 const LEASE_MS = 30_000;
 
@@ -148,6 +152,31 @@ test('who waits for work is told of what is added and of what becomes due', asyn
   assert.is(await added, undefined);
   await s.later(only(await s.claim(1)), 7_000);
   assert.equal(await s.queue.waitForWork(10_000), { dueAt: 7_000 });
+});
+
+test('a full Redis gives work away, renews and takes ends, and refuses wake-ups', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'laneway-full-'));
+  const server = await startRedis({ dir });
+  const redis = connectRedis(server.url, 'test');
+  const queue = createActivationQueue({ redis, prefix: 'full', name: '{q}', worker: 'test', leaseMs: LEASE_MS });
+  try {
+    await queue.add(['m1', 'm2'], 1_000);
+    await redis.config('SET', 'maxmemory', '1000');
+    await queue.add(['m3'], 1_000).then(
+      () => assert.unreachable('it was taken'),
+      (error: unknown) => assert.match(String(error), 'OOM'),
+    );
+    const first = only((await queue.exchange([], { room: 1, leaseMs: LEASE_MS, nowMs: 1_000 })).claimed);
+    assert.equal(await queue.renew([first], LEASE_MS), []);
+    const end = { activation: first, action: 'done' } as const;
+    const { claimed, refused } = await queue.exchange([end], { room: 1, leaseMs: LEASE_MS, nowMs: 1_000 });
+    assert.equal([merchants(claimed), refused], [['m2'], []]);
+  } finally {
+    await queue.close();
+    redis.disconnect();
+    await server.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 test('a paused queue gives nothing', async () => {

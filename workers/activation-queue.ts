@@ -1,7 +1,7 @@
 import { type RedisQueueBackend, createRedisBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { ADD, EXCHANGE, PROMOTE } from './activation-scripts.ts';
+import { ADD, EXCHANGE, PROMOTE, RENEW } from './activation-scripts.ts';
 import { encodeMerchant, newId } from '../core/runtime/ids.ts';
 
 /**
@@ -62,6 +62,7 @@ interface ScriptedRedis extends Redis {
     ...args: (string | number)[]
   ): Promise<[ended: number[], claimed: (string | number)[], due: string]>;
   activationsPromote(keyCount: number, ...args: (string | number)[]): Promise<number>;
+  activationsRenew(keyCount: number, ...args: (string | number)[]): Promise<string[]>;
 }
 
 /** Redis refuses scripts with more arguments than its stack holds; far below that, one call stays short for the others. */
@@ -80,6 +81,7 @@ export function createActivationQueue(options: {
     activationsAdd: ADD,
     activationsExchange: EXCHANGE,
     activationsPromote: PROMOTE,
+    activationsRenew: RENEW,
   }))
     options.redis.defineCommand(command, { lua });
   // defineCommand adds the methods at run time; the cast names what it added.
@@ -137,14 +139,11 @@ export function createActivationQueue(options: {
     },
     async renew(activations, lockMs) {
       if (activations.length === 0) return [];
-      const ids = activations.map(({ id }) => id);
-      const lost = new Set(
-        await shared().extendLocks(
-          ids,
-          activations.map(({ token }) => token),
-          lockMs,
-        ),
-      );
+      const lost = new Set<string>();
+      for (let from = 0; from < activations.length; from += MAX_PER_CALL) {
+        const args = activations.slice(from, from + MAX_PER_CALL).flatMap(({ id, token }) => [id, token]);
+        for (const id of await redis.activationsRenew(1, key('stalled'), base, lockMs, ...args)) lost.add(id);
+      }
       return activations.filter(({ id }) => lost.has(id));
     },
     async promote(activations) {

@@ -47,6 +47,11 @@ return added
 `;
 
 /**
+ * What lets go of memory in the end must run when there is none left: a full Redis that refuses to give work away stays full.
+ */
+const WHEN_FULL = '#!lua flags=allow-oom\n';
+
+/**
  * Ends what was worked and claims what comes next.
  * KEYS: wait, active, delayed, stalled, marker, meta.
  * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, then for each end: id, token, action, due time,
@@ -54,7 +59,7 @@ return added
  * Answers: what became of each end (1, or 0 where the lock was not the caller's), claims as flat `id, data, stalled count,
  * claim count`, and the due time of the first delayed activation when nothing was claimed ('' for none).
  */
-export const EXCHANGE = `${STORE}
+export const EXCHANGE = `${WHEN_FULL}${STORE}
 local wait, active, delayed, stalled, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local prefix, now, room, token, lockMs, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local ended = {}
@@ -113,6 +118,21 @@ local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 if not paused and redis.call('LLEN', wait) > 0 then redis.call('ZADD', marker, 0, '0') end
 if first[2] then redis.call('ZADD', marker, first[2] / 4096, '1') end
 return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '' }
+`;
+
+/** KEYS: stalled. ARGV: prefix, lock in ms, then for each: id, token. Answers with the ids whose lock is not the caller's. */
+export const RENEW = `${WHEN_FULL}
+local lost = {}
+for i = 3, #ARGV, 2 do
+  local lock = ARGV[1] .. ARGV[i] .. ':lock'
+  if redis.call('GET', lock) == ARGV[i + 1] then
+    redis.call('PEXPIRE', lock, ARGV[2])
+    redis.call('SREM', KEYS[1], ARGV[i])
+  else
+    lost[#lost + 1] = ARGV[i]
+  end
+end
+return lost
 `;
 
 /** KEYS: wait, delayed, marker. ARGV: prefix, ids. Makes suspended activations due now; those that are not any more are left. */
