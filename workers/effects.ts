@@ -11,6 +11,7 @@ import { workEffectLane } from './effect-run.ts';
 import { activationWorkerOptions } from './activation-worker.ts';
 import { holdLease } from './lease.ts';
 import { deferEffectLane } from './leave-effect-lane.ts';
+import { restAfterErrors } from './rest-after-errors.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
 import type { DestinationLimits } from '../core/events/destination-limits.ts';
@@ -215,6 +216,7 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
           activationWorkerOptions({ ...options, concurrency: options.concurrency / queues.length }),
         );
         worker.on('error', (error) => trouble.failing(error));
+        restAfterErrors(worker, clock);
         return worker;
       });
     },
