@@ -90,7 +90,10 @@ export function createQuota(options: {
     async release() {
       const held = [...blocks].filter(([, { tokens }]) => tokens !== 0);
       await Promise.all(
-        held.map(([destination, block]) => inTurn(block, () => ask(destination, { ...block, until: 0 }, 0, undefined))),
+        held.map(([destination, block]) => {
+          block.until = 0;
+          return inTurn(block, () => ask(destination, block, 0, undefined));
+        }),
       );
     },
   };
