@@ -162,6 +162,8 @@ test('a destination that is away costs no attempt; after a day what waits for it
     letters.map((letter) => [letter.stream, letter.attributes['errorCode']]),
     Array.from({ length: 8 }, () => ['dead-letters', 'effect.unavailable']),
   );
+  // Redriven, it waits for another day before it is given up again.
+  assert.ok((await rows()).every((row) => row.first_unavailable_at === null));
 });
 
 test('an answer starts the day anew', async () => {

@@ -202,19 +202,19 @@ function decide(
     lastError: error,
     firstUnavailableAt: away ? awaySince : null,
   };
+  // Should somebody ask for it again, it may wait for another day.
+  const dead: IntentChange = { ...change, state: 'dead', notBefore: null, firstUnavailableAt: null };
   switch (failure.kind) {
     case 'rejected':
     case 'exhausted':
       // What was refused is not wanted any more when something newer is: that goes next, and speaks for itself.
-      return superseded ? { ...change, notBefore: null } : { ...change, state: 'dead', notBefore: null };
+      return superseded ? { ...change, notBefore: null } : dead;
     case 'unavailable':
-      return exhausted ? { ...change, state: 'dead', notBefore: null } : change;
+      return exhausted ? dead : change;
     case 'unknown':
       return { ...change, state: 'unknown', keepMark: true, notBefore: Math.max(now, quarantineOf(intent)) };
     case 'unresolved':
-      return exhausted
-        ? { ...change, state: 'dead', keepMark: true, notBefore: null }
-        : { ...change, state: 'unknown', keepMark: true };
+      return exhausted ? { ...dead, keepMark: true } : { ...change, state: 'unknown', keepMark: true };
     case 'unsent':
       return { ...change, notBefore: null, firstUnavailableAt: found.firstUnavailableAt?.getTime() ?? null };
     default:
