@@ -9,12 +9,12 @@ import { z } from 'zod';
  * snooze  asks `times` times to come back later
  * slow    takes its time
  * die     kills its process once
- * stuck   hangs on its first run until an operator has repaired the cause, and then throws
+ * stuck   throws until it is tried again, hangs on that run until an operator has repaired the cause, and then throws
  */
 const trouble = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('fail'), times: z.int().min(1).max(3) }),
   z.object({ kind: z.literal('poison'), retry: z.enum(['never', 'backoff']) }),
-  z.object({ kind: z.literal('snooze'), ms: z.int().min(1).max(60_000), times: z.int().min(1).max(3) }),
+  z.object({ kind: z.literal('snooze'), ms: z.int().min(1).max(60_000), times: z.int().min(1).max(10) }),
   z.object({ kind: z.literal('slow'), ms: z.int().min(1).max(1_000) }),
   z.object({ kind: z.literal('die') }),
   z.object({ kind: z.literal('stuck') }),
