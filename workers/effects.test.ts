@@ -299,6 +299,28 @@ test('a database that forgot a call learns its result from the claim', async () 
   );
 });
 
+test('a version number that a restore brought back is sent when it stands for something else', async () => {
+  await using s = await setup();
+  await s.desire('active');
+  const actors = s.actors();
+  const first = await s.reaches('done', actors);
+  await s.desire('paused');
+  await s.reaches('done', actors);
+  // Restored to before the second was desired; then something else is, under the number that was used already.
+  await s.world.postgres.db.updateTable('intents').set({ version: first.version }).execute();
+  await s.desire('active', { name: 'Other' });
+  const again = await s.reaches('done', actors);
+  assert.is(again.version, 2);
+  assert.equal(
+    (await s.calls()).map(({ op, body }) => [op, body.status, body.name]),
+    [
+      ['create', 'ACTIVE', 'Sale'],
+      ['update', 'PAUSED', 'Sale'],
+      ['update', 'ACTIVE', 'Other'],
+    ],
+  );
+});
+
 test('an outcome that cannot be recorded ends too, without holding its neighbours', async () => {
   await using s = await setUpEffects();
   const broken: DestinationDriver = {

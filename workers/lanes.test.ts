@@ -48,6 +48,24 @@ test('trimming removes what the cursor passed and keeps the rest, also where poi
   assert.equal(await at.waiting('m'), []);
 });
 
+test('trimming is one command, however many pointers go', async () => {
+  await using at = await setup();
+  const pointers = Array.from({ length: 300 }, (_, i) => pointer(i + 1));
+  await at.lanes.addPointers([{ merchantId: 'm', pointers, backlog: 300 }]);
+  // The first call may have to bring the script along.
+  await at.lanes.trim('m', 0);
+  let commands = 0;
+  const send = at.redis.sendCommand.bind(at.redis);
+  at.redis.sendCommand = (...args) => {
+    commands += 1;
+    return send(...args);
+  };
+  await at.lanes.trim('m', 299);
+  assert.is(commands, 1);
+  at.redis.sendCommand = send;
+  assert.equal(await at.waiting('m'), [300]);
+});
+
 test('an idle lane leaves no key behind', async () => {
   using at = setup();
   await at.lanes.addPointers([{ merchantId: 'm', pointers: [pointer(1), pointer(2)], backlog: 2 }]);
