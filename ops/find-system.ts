@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type OperatorConfig, loadOperatorConfig } from '../core/runtime/config.ts';
 import { dataPaths, projectRoot } from './local/data-folder.ts';
-import { region, stackName } from './local/process-environment.ts';
+import { stackName } from './local/process-environment.ts';
 import { type Stack, readStackFile } from './local/stack-file.ts';
 
 /** The system that a command is for cannot be found as described; nothing is wrong with the system. */
@@ -63,7 +63,7 @@ function asOperator(readerUrl: string, secretsFile: string): string {
 }
 
 const awsOf = (stack: Stack): Record<string, string> => ({
-  AWS_REGION: region,
+  AWS_REGION: stack.region,
   AWS_ACCESS_KEY_ID: stack.accessKeyId,
   AWS_SECRET_ACCESS_KEY: stack.secretAccessKey,
   AWS_ENDPOINT_URL_SQS: stack.sqsEndpoint,

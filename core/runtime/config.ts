@@ -118,10 +118,14 @@ const operatorSchema = schema.pick({
   LANEWAY_REDIS_URL: true,
   LANEWAY_ACTIVATION_PARTITIONS: true,
   LANEWAY_LANE_CAP: true,
+  LANEWAY_AWS_ACCOUNT: true,
 });
 
 /** What the operators' commands need to reach a system. */
-export type OperatorConfig = Pick<Config, 'stack' | 'postgresUrl' | 'redisUrl' | 'activationPartitions' | 'laneCap'>;
+export type OperatorConfig = Pick<
+  Config,
+  'stack' | 'postgresUrl' | 'redisUrl' | 'activationPartitions' | 'laneCap' | 'awsAccount'
+>;
 
 export const loadOperatorConfig = (env: Record<string, string | undefined> = process.env): OperatorConfig =>
   // As above.

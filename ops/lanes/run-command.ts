@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../../core/runtime/clock.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 import { bullPrefix, laneQueueName } from '../../core/runtime/queue-names.ts';
+import type { Said } from '../operator-command.ts';
 import { type RedisSide, readRedisFacts, wakeNow } from './activation.ts';
 import { explainLane } from './explain.ts';
 import { type LaneFacts, readLaneFacts } from './lane-facts.ts';
@@ -26,12 +27,6 @@ export interface LanesDependencies extends RedisSide {
   registry: Registry;
   clock: Clock;
   laneCap: number;
-}
-
-/** What a command says: for programs, and for people. */
-export interface Said {
-  value: unknown;
-  text: string;
 }
 
 /** Rejects with `resource.not_found`, `operators.refused`, or what the servers say. */

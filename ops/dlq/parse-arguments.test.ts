@@ -1,0 +1,82 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseArguments } from './parse-arguments.ts';
+
+const known = { queues: ['OneDLQ', 'OtherDLQ'], handlers: ['handleOne'] };
+const parsed = (...args: string[]) => parseArguments(args, 'ada', known);
+const none = {
+  queue: undefined,
+  handler: undefined,
+  merchantId: undefined,
+  code: undefined,
+  since: undefined,
+  until: undefined,
+  eventId: undefined,
+  limit: 100,
+};
+
+test('a redrive is a plan unless it says yes and why', () => {
+  assert.equal(parsed('redrive', '--json'), {
+    kind: 'run',
+    command: { kind: 'plan', filter: none, include: [] },
+    json: true,
+    dataDir: undefined,
+  });
+  const refused = parsed('redrive', '--yes');
+  assert.ok(refused.kind === 'invalid' && refused.message.includes('--reason'));
+  const meant = parsed(
+    ...[
+      'redrive',
+      '--yes',
+      '--reason',
+      'mended',
+      '--queue',
+      'OneDLQ',
+      '--handler',
+      'handleOne',
+      '--merchant',
+      'shop-1',
+    ],
+    ...['--code', 'handler.failed', '--since', '2026-11-23T12:00:00Z', '--until', '2026-11-24', '--event', 'e1'],
+    ...['--limit', '7', '--include', 'superseded,conflicting', '--rate', '2.5', '--wait', '0', '--by', 'eve'],
+  );
+  assert.equal(meant.kind === 'run' && meant.command, {
+    kind: 'redrive',
+    filter: {
+      queue: 'OneDLQ',
+      handler: 'handleOne',
+      merchantId: 'shop-1',
+      code: 'handler.failed',
+      since: 1_795_435_200_000,
+      until: 1_795_478_400_000,
+      eventId: 'e1',
+      limit: 7,
+    },
+    include: ['superseded', 'conflicting'],
+    perSecond: 2.5,
+    requester: { by: 'eve', reason: 'mended' },
+    waitMs: 0,
+  });
+});
+
+test('what cannot be meant says where and what would be right', () => {
+  for (const [line, complaint] of [
+    ['', 'a command is missing'],
+    ['purge', 'no command "purge"'],
+    ['show', 'the id that list gives'],
+    ['list x', 'one word too many'],
+    ['list --queue NoDLQ', 'one of OneDLQ, OtherDLQ'],
+    ['list --handler none', 'one of handleOne'],
+    ['list --since yesterday', '2026-11-23T12:00:00Z'],
+    ['list --limit 0', 'from 1 to 1000'],
+    ['redrive --include all', 'superseded, conflicting, not "all"'],
+    ['redrive --rate 0', '--rate takes a number'],
+    ['redrive --resume last', '--resume takes the id of a run'],
+    ['list --quue x', '--quue'],
+  ] as const) {
+    const result = parsed(...line.split(' '));
+    assert.ok(result.kind === 'invalid' && result.message.includes(complaint), `${line}: ${JSON.stringify(result)}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,183 @@
+import { parseArgs } from 'node:util';
+import type { Requester } from '../../core/operations/record-action.ts';
+import type { OrderClass } from './classify.ts';
+import type { ItemFilter } from './items.ts';
+
+export const usage = `usage: npm run dlq -- <command> [options]
+
+  list                      what was given up: pairs of event and handler, effects, messages that were no events
+  show ID                   all that is known of one, with its body
+  redrive                   what redriving would do; with --yes it does it
+    --yes                   carry it out
+    --reason TEXT           why; needed with --yes
+    --by NAME               who (default: the user of the system)
+    --include CLASSES       superseded, conflicting: redrive these too, although newer events are applied
+    --rate N                a second at most (default 10)
+    --wait SECONDS          for the ends, before dead letters are removed (default 30)
+    --resume RUN            go on with an interrupted run, or remove the letters of one that is over
+
+  --queue NAME              a dead-letter queue, as the specification calls it
+  --handler NAME            --merchant M   --code CODE   --event ID
+  --since TIME              given up at or after, --until TIME before: ISO 8601
+  --limit N                 1 to 1000 (default 100)
+
+  --data DIR                folder of a local system (default .laneway, or the system that LANEWAY_POSTGRES_URL and
+                            LANEWAY_REDIS_URL name)
+  --json                    JSON on standard output
+  --help                    this text
+`;
+
+export type DlqCommand =
+  | { kind: 'list'; filter: ItemFilter }
+  | { kind: 'show'; id: string }
+  | { kind: 'plan'; filter: ItemFilter; include: readonly OrderClass[] }
+  | ({
+      kind: 'redrive';
+      filter: ItemFilter;
+      include: readonly OrderClass[];
+      perSecond: number;
+      requester: Requester;
+    } & Waiting)
+  | ({ kind: 'resume'; runId: string } & Waiting);
+
+interface Waiting {
+  /** How long to wait for the ends. */
+  waitMs: number;
+}
+
+export type ParsedArguments =
+  | { kind: 'run'; command: DlqCommand; json: boolean; dataDir: string | undefined }
+  | { kind: 'help' }
+  | { kind: 'invalid'; message: string };
+
+const flags = {
+  queue: { type: 'string' },
+  handler: { type: 'string' },
+  merchant: { type: 'string' },
+  code: { type: 'string' },
+  event: { type: 'string' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  limit: { type: 'string' },
+  include: { type: 'string' },
+  rate: { type: 'string' },
+  wait: { type: 'string' },
+  resume: { type: 'string' },
+  yes: { type: 'boolean', default: false },
+  reason: { type: 'string' },
+  by: { type: 'string' },
+  data: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+type Values = { [Flag in keyof typeof flags]?: (typeof flags)[Flag]['type'] extends 'boolean' ? boolean : string };
+
+class InvalidArgument extends Error {}
+
+/** @param known what `--queue` and `--handler` may name */
+export function parseArguments(
+  args: readonly string[],
+  user: string,
+  known: { queues: readonly string[]; handlers: readonly string[] },
+): ParsedArguments {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: flags,
+      strict: true,
+      allowPositionals: true,
+    });
+    if (values.help) return { kind: 'help' };
+    oneOf('--queue', values.queue, known.queues);
+    oneOf('--handler', values.handler, known.handlers);
+    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir: values.data };
+  } catch (error) {
+    // What parseArgs throws is a TypeError whose first sentence names the flag.
+    if (error instanceof InvalidArgument || error instanceof TypeError)
+      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
+    throw error;
+  }
+}
+
+function commandOf([name = '', ...words]: readonly string[], values: Values, user: string): DlqCommand {
+  const [first] = words;
+  if (words.length > (name === 'show' ? 1 : 0))
+    throw new InvalidArgument(`"${words.at(-1) ?? ''}" is one word too many`);
+  switch (name) {
+    case 'list':
+      return { kind: 'list', filter: filterOf(values) };
+    case 'show':
+      if (first === undefined) throw new InvalidArgument('show takes the id that list gives');
+      return { kind: 'show', id: first };
+    case 'redrive':
+      return redriveOf(values, user);
+    default:
+      throw new InvalidArgument(name === '' ? 'a command is missing' : `there is no command "${name}"`);
+  }
+}
+
+function redriveOf(values: Values, user: string): DlqCommand {
+  const waitMs = 1_000 * number('--wait', values.wait ?? '30', 0, 3_600);
+  if (values.resume !== undefined) {
+    if (!/^[0-9a-f-]{36}$/.test(values.resume)) throw new InvalidArgument('--resume takes the id of a run');
+    return { kind: 'resume', runId: values.resume, waitMs };
+  }
+  const filter = filterOf(values);
+  const include = includeOf(values.include);
+  const perSecond = number('--rate', values.rate ?? '10', 0.01, 1_000);
+  if (values.yes !== true) return { kind: 'plan', filter, include };
+  if (values.reason === undefined) throw new InvalidArgument('--yes needs a --reason: it is recorded with the run');
+  const requester = { by: bounded('--by', values.by ?? user), reason: bounded('--reason', values.reason) };
+  return { kind: 'redrive', filter, include, perSecond, requester, waitMs };
+}
+
+function filterOf(values: Values): ItemFilter {
+  return {
+    queue: values.queue,
+    handler: values.handler,
+    merchantId: values.merchant,
+    code: values.code,
+    since: time('--since', values.since),
+    until: time('--until', values.until),
+    eventId: values.event,
+    limit: Math.floor(number('--limit', values.limit ?? '100', 1, 1_000)),
+  };
+}
+
+const includable = ['superseded', 'conflicting'] as const;
+
+function includeOf(text: string | undefined): readonly OrderClass[] {
+  const names = text === undefined ? [] : text.split(',');
+  return names.map((name) => {
+    const found = includable.find((order) => order === name);
+    if (found === undefined) throw new InvalidArgument(`--include takes ${includable.join(', ')}, not "${name}"`);
+    return found;
+  });
+}
+
+function oneOf(flag: string, value: string | undefined, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value))
+    throw new InvalidArgument(`${flag} takes one of ${known.join(', ')}, not "${value}"`);
+}
+
+function time(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(value))
+    throw new InvalidArgument(`${flag} takes a time such as 2026-11-23T12:00:00Z, not "${text}"`);
+  return value;
+}
+
+function number(flag: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max))
+    throw new InvalidArgument(`${flag} takes a number from ${min} to ${max}, not "${text}"`);
+  return value;
+}
+
+function bounded(flag: string, text: string): string {
+  if (text === '' || text.length > 500 || !text.isWellFormed() || text.includes('\0'))
+    throw new InvalidArgument(`${flag} takes 1 to 500 characters`);
+  return text;
+}
