@@ -2,6 +2,7 @@ import { createActivations, type Activations } from '../workers/activate.ts';
 import type { Kysely } from 'kysely';
 import type { Redis } from 'ioredis';
 import { connectPostgres } from '../core/clients/postgres.ts';
+import { systemClock } from '../core/runtime/clock.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { checkSchema } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
@@ -73,7 +74,11 @@ async function connected(config: OperatorConfig, work: (system: OperatorSystem) 
   });
   const redis = connectRedis(config.redisUrl, 'laneway-operator');
   const { stack, activationPartitions: partitions } = config;
-  const activations = createActivations({ redis, prefix: bullPrefix(stack), partitions });
+  const activations = createActivations({
+    ...{ redis, prefix: bullPrefix(stack), partitions, worker: 'operator', clock: systemClock },
+    // Nothing is claimed here.
+    leaseMs: 30_000,
+  });
   try {
     await checkSchema(postgres.db);
     return await work({ config, db: postgres.db, redis, activations });

@@ -3,7 +3,8 @@
  *
  * uvu's own exit code passes a throwing `before`, a missing `.run()`, a thrown non-Error and more, so a file counts as
  * passed only when its process says so in every way there is: exit code, summary, source, and nothing left running.
- * Comments in the first lines of a test file: `// test-deadline: 180s`, `// test-alone` (nothing beside it).
+ * Comments in the first lines of a test file: `// test-deadline: 180s`, `// test-alone` (nothing beside it), `// test-stack`
+ * (it needs the servers, and says so itself where it does not import `testing/world`).
  *
  * A file: waiting → running → exited (its stragglers are given a moment, then killed) → judged; a deadline or an
  * interrupt kills its process group and leads to judged as well.
@@ -79,7 +80,7 @@ function readTestFile(path: string): TestFile {
     source,
     deadlineMs: amount === undefined ? defaultDeadlineMs : Number(amount) * (unit === 's' ? 1_000 : 1),
     alone: /^\/\/ test-alone\b/m.test(header),
-    needsStack: source.includes('testing/world'),
+    needsStack: source.includes('testing/world') || /^\/\/ test-stack\b/m.test(header),
   };
 }
 

@@ -32,8 +32,10 @@ test('what is desired becomes so, is recorded, and is told once', async () => {
     ],
   );
   assert.is.not(told[0]?.event_id, told[1]?.event_id);
-  const lane = await s.world.postgres.db.selectFrom('effect_lanes').selectAll().executeTakeFirstOrThrow();
-  assert.equal([lane.due_at, lane.owner], [null, null]);
+  await waitFor('the lane to rest', async () => {
+    const lane = await s.world.postgres.db.selectFrom('effect_lanes').selectAll().executeTakeFirstOrThrow();
+    return lane.due_at === null && lane.owner === null;
+  });
 });
 
 test('newer desired replaces what was not sent yet', async () => {
@@ -300,7 +302,7 @@ test('a database that forgot a call learns its result from the claim', async () 
 });
 
 test('a version number that a restore brought back is sent when it stands for something else', async () => {
-  await using s = await setup();
+  await using s = await setUpEffects();
   await s.desire('active');
   const actors = s.actors();
   const first = await s.reaches('done', actors);

@@ -49,18 +49,18 @@ test('trimming removes what the cursor passed and keeps the rest, also where poi
 });
 
 test('trimming is one command, however many pointers go', async () => {
-  await using at = await setup();
+  using at = setup();
   const pointers = Array.from({ length: 300 }, (_, i) => pointer(i + 1));
   await at.lanes.addPointers([{ merchantId: 'm', pointers, backlog: 300 }]);
   // The first call may have to bring the script along.
-  await at.lanes.trim('m', 0);
+  await at.lanes.trim([{ merchantId: 'm', cursor: 0 }]);
   let commands = 0;
   const send = at.redis.sendCommand.bind(at.redis);
   at.redis.sendCommand = (...args) => {
     commands += 1;
     return send(...args);
   };
-  await at.lanes.trim('m', 299);
+  await at.lanes.trim([{ merchantId: 'm', cursor: 299 }]);
   assert.is(commands, 1);
   at.redis.sendCommand = send;
   assert.equal(await at.waiting('m'), [300]);

@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { z } from 'zod';
+import { roomFor } from './lane-room.ts';
 import type { WakeEntry } from './wake-entries.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { laneQueueName } from '../core/runtime/queue-names.ts';
@@ -88,8 +89,17 @@ interface LanePipeline extends ChainableCommander {
 const pointerSchema = z.object({ mseq: z.number(), type: z.string(), correlationId: z.string() });
 const headSchema = z.array(z.string().transform((json): Pointer => pointerSchema.parse(JSON.parse(json))));
 
-export function createLanes(options: { redis: Redis; prefix: string; cap: number; clock: Clock; log: Log }): Lanes {
-  const { redis, prefix, cap, clock } = options;
+export function createLanes(options: {
+  redis: Redis;
+  prefix: string;
+  /** Pointers that one lane may hold. */
+  cap: number;
+  /** Used part of Redis' memory, which all lanes together must not fill; undefined where it has no limit. */
+  memoryShare?: () => number | undefined;
+  clock: Clock;
+  log: Log;
+}): Lanes {
+  const { redis, prefix, cap, clock, memoryShare = () => undefined } = options;
   redis.defineCommand('laneAdd', { lua: ADD });
   redis.defineCommand('laneTrim', { lua: TRIM });
   redis.defineCommand('lanePeek', { lua: PEEK });
@@ -120,7 +130,8 @@ export function createLanes(options: { redis: Redis; prefix: string; cap: number
       const now = clock.now();
       await tryTo((pipeline) => {
         for (const { merchantId, pointers, backlog } of entries) {
-          const room = Math.min(MAX_PER_CALL, Math.max(0, cap - (backlog - pointers.length)));
+          const adding = pointers.length;
+          const room = Math.min(MAX_PER_CALL, roomFor({ backlog, adding, cap, memoryShare: memoryShare() }));
           if (room === 0) continue;
           const base = baseOf(merchantId);
           const args = pointers

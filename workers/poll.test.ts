@@ -1,3 +1,4 @@
+// test-stack
 import { randomBytes } from 'node:crypto';
 import { CreateQueueCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { test } from 'uvu';

@@ -89,7 +89,9 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   const topology = topologyOf(registry, config.stack);
   const addresses = await resolveAddresses(sqs, topology, { region: config.awsRegion, account: config.awsAccount });
 
-  const lanes = createLanes({ redis, prefix, cap: config.laneCap, clock, log });
+  const gate = createIntakeGate({ db: intakeDb, redis, clock, log });
+  const memoryShare = () => gate.memoryShare;
+  const lanes = createLanes({ redis, prefix, cap: config.laneCap, memoryShare, clock, log });
   const activations = createActivations({
     redis,
     prefix,
@@ -176,7 +178,6 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   });
   lifecycle.onStop('sweeper', () => sweeper.stop());
 
-  const gate = createIntakeGate({ db: intakeDb, redis, clock, log });
   lifecycle.onStop('intake gate', () => gate.stop());
 
   const intake = createIntake({

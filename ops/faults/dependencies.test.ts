@@ -1,3 +1,4 @@
+// test-stack
 // test-deadline: 180s
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

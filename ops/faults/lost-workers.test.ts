@@ -1,3 +1,4 @@
+// test-stack
 // test-deadline: 180s
 import { join } from 'node:path';
 import { sql } from 'kysely';
