@@ -491,4 +491,27 @@ test('a quantum ends the visit and leaves the rest for the next turn', async () 
   assert.equal(end, { kind: 'yield', events: 20 });
 });
 
+test('a careful visit leaves an event behind the earlier one of its aggregate that was set aside', async () => {
+  await using world = await createWorld();
+  let broken = true;
+  const { deps, clock } = system(world, {
+    h: {
+      holds: 'aggregate',
+      run: each((n) => {
+        if (n === 1 && broken) throw new Error('not yet');
+        return done;
+      }),
+    },
+  });
+  await seed(world, 'm', [{ n: 1, key: 'a' }]);
+  await run(deps, 'm');
+  broken = false;
+  await seedInbox(world.postgres.db, [{ merchantId: 'm', eventType: 'TestEvent', payload: { n: 2, key: 'a' } }]);
+  await run(deps, 'm', true);
+  assert.equal(await appliedOrder(world, 'm'), []);
+  clock.time += 1_000;
+  await run(deps, 'm', true);
+  assert.equal(await appliedOrder(world, 'm'), [1, 2]);
+});
+
 test.run();

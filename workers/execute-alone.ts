@@ -66,7 +66,8 @@ export async function executeAlone(
       continue;
     }
     const delivery = row ?? newDelivery(opened, handler, base.now);
-    if (row === undefined && delivery.holdKey !== null && held.has(heldKey(handler.name, delivery.holdKey))) {
+    // Also where it has a row already, from a careful visit's mark or beside a handler that was ended: a row is no place.
+    if (!input.setAside && delivery.holdKey !== null && held.has(heldKey(handler.name, delivery.holdKey))) {
       result.ledger.deliveries.push({ ...delivery, state: 'behind' });
       continue;
     }
