@@ -53,7 +53,8 @@ async function readActivity(db: Kysely<Database>): Promise<Activity> {
       (select coalesce(sum(m.next_mseq - 1 - coalesce(l.cursor, 0)), 0)::bigint
         from mailbox m left join lanes l using (merchant_id) where coalesce(l.state, 'active') = 'active') as behind,
       (select count(*) from deliveries d join lanes l using (merchant_id)
-        where l.state = 'active' and d.state in ('waiting', 'redrive')) as waiting,
+        where l.state = 'active' and d.state in ('waiting', 'redrive'))
+        + (select count(*) from redrives where finished_at is null) as waiting,
       (select count(*) from outbox where state = 'pending') as outbox,
       (select count(*) from settlements) as settled
   `.execute(db);

@@ -63,10 +63,10 @@ async function runLaneway(args: readonly string[]): Promise<z.infer<typeof lanew
 
 const { values } = parseArgs({
   options: {
-    events: { type: 'string', default: '1000' },
-    merchants: { type: 'string', default: '40' },
-    faults: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '50' },
+    events: { type: 'string', default: '800' },
+    merchants: { type: 'string', default: '30' },
+    faults: { type: 'string', default: '3' },
+    rate: { type: 'string', default: '60' },
     seed: { type: 'string', default: '11' },
   },
 });
