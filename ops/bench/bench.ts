@@ -11,8 +11,8 @@ export interface BenchReport extends Partial<Record<PartName, object>> {
   /** How durable the stores were. */
   settings: Record<string, string>;
   date: string;
-  pairs: number;
-  scale: number;
+  options: { pairs: number; scale: number };
+  /** How long each part took. */
   seconds: Record<string, number>;
 }
 
@@ -31,8 +31,7 @@ export async function runBench(
       versions: await readVersions(servers),
       settings: await servers.settings(),
       date: new Date().toISOString().slice(0, 10),
-      pairs,
-      scale,
+      options: { pairs, scale },
       seconds: {},
     };
     for (const name of chosen) {

@@ -43,6 +43,8 @@ test('a contender that fails ends the contest, since a wrong result has no figur
 test('a peer runs with the setting under which it does best', async () => {
   const best = await bestOf([4, 8, 16], (c) => Promise.resolve(c === 8 ? 100 : 50));
   assert.equal(best, { setting: 8, tried: { 4: 50, 8: 100, 16: 50 } });
+  const only = await bestOf([4], () => Promise.reject(new Error('nothing to compare')));
+  assert.equal(only, { setting: 4, tried: {} });
 });
 
 test.run();

@@ -62,12 +62,13 @@ export function judgeContest(rounds: readonly Round[], better: 'higher' | 'lower
   };
 }
 
-/** The setting under which a contender does best, each tried once. Peers are measured at their best. */
+/** The setting under which a contender does best, each tried once; one alone needs no trial. Peers are measured at their best. */
 export async function bestOf<T>(
   settings: readonly [T, ...T[]],
   run: (setting: T) => Promise<number>,
 ): Promise<{ setting: T; tried: Record<string, number> }> {
   const tried: Record<string, number> = {};
+  if (settings.length === 1) return { setting: settings[0], tried };
   let best = { setting: settings[0], figure: Number.NEGATIVE_INFINITY };
   for (const setting of settings) {
     const figure = await run(setting);

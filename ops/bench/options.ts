@@ -21,7 +21,7 @@ export const usage = `usage: npm run bench -- [part…] [options]
   --json         nothing but JSON on standard output
   --pairs N      rounds in which every contender runs once (default 5)
   --scale F      factor on all amounts, from 0.001 to 10 (default 1)
-  --write        also write docs/benchmarks/ and its page (needs all parts at full scale)
+  --write        also write docs/benchmarks.md and its figures, from this run alone
 
   --help         this text
 `;

@@ -9,7 +9,8 @@ import { silentLog } from '../../core/runtime/log.ts';
 import { bullPrefix } from '../../core/runtime/queue-names.ts';
 import { topologyOf } from '../../core/events/topology.ts';
 import { acceptBatch } from '../../workers/accept.ts';
-import type { AcceptableEvent } from '../../workers/accept-rows.ts';
+import { createAcceptBatches } from '../../workers/accept-batch.ts';
+import type { AcceptResult, AcceptableEvent } from '../../workers/accept-rows.ts';
 import { createActivations } from '../../workers/activate.ts';
 import { type Actors, actorSettings, startActors } from '../../workers/actors.ts';
 import { decode } from '../../workers/decode.ts';
@@ -24,6 +25,8 @@ export interface Ours extends AsyncDisposable {
   db: Kysely<Database>;
   /** Inbox, pointers and activations, in the order given. */
   accept(events: readonly AcceptableEvent[]): Promise<void>;
+  /** One event, as one of many that arrive on their own: what comes while a transaction runs goes together in the next. */
+  acceptOne(event: AcceptableEvent): Promise<void>;
   wake(entries: readonly WakeEntry[]): Promise<void>;
   /** From here on lanes are worked. */
   start(): void;
@@ -75,18 +78,21 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
     await lanes.addPointers(entries);
     await activations.wake(entries.map((entry) => entry.merchantId));
   };
+  const run = (events: readonly AcceptableEvent[]) => acceptBatch(postgres.db, events, { clock });
+  const batches = createAcceptBatches({ run });
+  const wakeFor = async (events: readonly AcceptableEvent[], verdicts: readonly AcceptResult[]) => {
+    const judged = events.flatMap((event, i) => {
+      const verdict = verdicts[i];
+      return verdict === undefined ? [] : [{ event, verdict }];
+    });
+    await wake(wakeEntriesOf(judged));
+  };
   return {
     config,
     db: postgres.db,
     wake,
-    async accept(events) {
-      const verdicts = await acceptBatch(postgres.db, events, { clock });
-      const judged = events.flatMap((event, i) => {
-        const verdict = verdicts[i];
-        return verdict === undefined ? [] : [{ event, verdict }];
-      });
-      await wake(wakeEntriesOf(judged));
-    },
+    accept: async (events) => wakeFor(events, await run(events)),
+    acceptOne: async (event) => wakeFor([event], await batches.accept([event])),
     start() {
       actors = startActors({
         ...actorSettings(config),
