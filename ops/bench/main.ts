@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { explain } from '../local/progress.ts';
 import { createTeardown } from '../local/teardown.ts';
 import { runBench } from './bench.ts';
 import { parseBenchOptions, usage } from './options.ts';
+import { writeReport } from './report/write.ts';
+
+const docs = join(import.meta.dirname, '../../docs');
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -23,6 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
     });
   try {
     const report = await runBench(parsed.options, say, teardown);
+    if (parsed.options.write) await writeReport(report, docs);
     process.stdout.write(`${JSON.stringify(report, null, parsed.options.json ? undefined : 2)}\n`);
     return 0;
   } catch (error) {
