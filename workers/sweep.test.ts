@@ -91,6 +91,16 @@ test('a set-aside lets what is not behind it pass, and its lane is due when its 
   assert.is(due, at.system.clock.time + 10 * MINUTE);
 });
 
+test('a lane that is behind is woken although it has something set aside for later', async () => {
+  await using at = await setUp();
+  await at.system.seed('m', [{ n: 1, key: 'a' }]);
+  await at.system.run('m');
+  await at.system.seed('m', [{ n: 2, key: 'b' }]);
+  await sql`update lanes set updated_at = now() - interval '1 minute'`.execute(at.db);
+  assert.is((await at.system.lane('m')).open_deliveries, 1);
+  assert.equal((await at.pass()).merchants, ['m']);
+});
+
 test('paused and blocked lanes are not woken and not worked, whatever Redis says, until they are resumed', async () => {
   await using at = await setUp();
   for (const merchant of ['paused', 'blocked', 'active']) {

@@ -100,7 +100,11 @@ export function createSweeper(options: SweepOptions): Sweeper {
     return { merchants, effects: found.effects.length };
   };
 
-  /** Merchants whose lane has not reached its mailbox, by the time the mailbox was touched; in batches, oldest first. */
+  /**
+   * Merchants whose lane has not reached its mailbox, by the time the mailbox was touched; in batches, oldest first. Also
+   * those with something due later: it may be set aside, with the rest of the lane free to go on. Where the lane does wait
+   * for it, its suspended activation absorbs the wake-up.
+   */
   const wakeThoseBehind = async (sinceMs: number, untilMs: number): Promise<number> => {
     let woken = 0;
     let after = { touchedAt: new Date(sinceMs), merchantId: '' };
@@ -112,7 +116,6 @@ export function createSweeper(options: SweepOptions): Sweeper {
           and m.touched_at <= ${new Date(untilMs)}
           and coalesce(l.cursor, 0) < m.next_mseq - 1
           and coalesce(l.state, 'active') = 'active'
-          and (l.due_at is null or l.due_at <= now())
           and coalesce(l.updated_at, 'epoch') <= ${new Date(untilMs)}
         order by m.touched_at, m.merchant_id limit ${BATCH}
       `.execute(db);
