@@ -60,6 +60,8 @@ export interface Settled {
 }
 
 const SQS_BATCH = 10;
+/** How long anything may take that happens for certain: beside other work, a process can take half a minute to start. */
+const PATIENCE_MS = 60_000;
 
 export async function createFleet(settings: Record<string, string> = {}): Promise<Fleet> {
   const world = await createWorld();
@@ -117,7 +119,8 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
         return String(said('ready').at(0)?.['url']);
       },
       signal: (signal) => void child.kill(signal),
-      says: (text, timeoutMs = 30_000) => waitFor(`${name} to say “${text}”`, () => said(text).at(-1), { timeoutMs }),
+      says: (text, timeoutMs = PATIENCE_MS) =>
+        waitFor(`${name} to say “${text}”`, () => said(text).at(-1), { timeoutMs }),
     };
   };
 
@@ -151,7 +154,7 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
         if (Failed.length > 0) throw new Error(`${Failed.length} events were not sent: ${Failed[0]?.Message}`);
       }
     },
-    async settled(merchantId, count, timeoutMs = 30_000) {
+    async settled(merchantId, count, timeoutMs = PATIENCE_MS) {
       const read = async () =>
         await db
           .selectFrom('settlements')

@@ -1,5 +1,5 @@
 // test-stack
-// test-deadline: 180s
+// test-deadline: 300s
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ const seedAll = (fleet: Fleet, from: number, to: number) =>
 
 async function isFaultless(fleet: Fleet, count: number): Promise<void> {
   for (const merchant of merchants) {
-    const settled = await fleet.settled(merchant, count, 40_000);
+    const settled = await fleet.settled(merchant, count);
     assert.equal(
       settled.map(({ eventId }) => eventId),
       numbered(1, count).map(({ n }) => `${merchant}-${n}`),
