@@ -50,12 +50,17 @@ export async function acceptRows(
 
 async function lockMailboxes(trx: Transaction<Database>, events: readonly AcceptableEvent[], nowMs: number) {
   const merchants = [...new Set(events.map((event) => event.merchantId))];
+  // A merchant's first event also makes its lane: whoever works many new ones would otherwise make them in a statement more.
   await sql`
-    insert into mailbox as m (merchant_id, last_day, touched_at)
-    select merchant_id, ${dayOf(nowMs)}::date, ${new Date(nowMs)}::timestamptz
-    from unnest(${merchants}::text[]) as t (merchant_id)
-    order by merchant_id collate "C"
-    on conflict (merchant_id) do update set next_mseq = m.next_mseq
+    with locked as (
+      insert into mailbox as m (merchant_id, last_day, touched_at)
+      select merchant_id, ${dayOf(nowMs)}::date, ${new Date(nowMs)}::timestamptz
+      from unnest(${merchants}::text[]) as t (merchant_id)
+      order by merchant_id collate "C"
+      on conflict (merchant_id) do update set next_mseq = m.next_mseq
+      returning merchant_id, next_mseq
+    )
+    insert into lanes (merchant_id) select merchant_id from locked where next_mseq = 1 on conflict do nothing
   `.execute(trx);
 }
 

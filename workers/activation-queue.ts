@@ -121,13 +121,14 @@ export function createActivationQueue(options: {
     },
     async exchange(ends, { room, leaseMs: lockMs, nowMs }) {
       const token = newId();
-      const keys = ['wait', 'active', 'delayed', 'stalled', 'marker', 'meta'].map(key);
+      const keys = ['wait', 'active', 'delayed', 'marker', 'meta'].map(key);
       const args = ends.flatMap((end) => [
         end.activation.id,
         end.activation.token,
         end.action,
         end.action === 'later' ? Math.max(Math.ceil(end.atMs), nowMs + 1) : 0,
         `a-${newId()}`,
+        encodeMerchant(end.activation.merchantId),
       ]);
       const claim = [base, nowMs, Math.min(room, MAX_PER_CALL), token, lockMs, options.worker];
       const [ended, claimed, due] = await redis.activationsExchange(keys.length, ...keys, ...claim, ...args);

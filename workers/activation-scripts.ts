@@ -53,39 +53,35 @@ const WHEN_FULL = '#!lua flags=allow-oom\n';
 
 /**
  * Ends what was worked and claims what comes next.
- * KEYS: wait, active, delayed, stalled, marker, meta.
+ * KEYS: wait, active, delayed, marker, meta.
  * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, then for each end: id, token, action, due time,
- * id of what follows it. Actions: `done`; `again` (a new activation at the tail); `later` (delayed until the due time).
+ * id of what follows it, deduplication id. Actions: `done`; `again` (a new activation at the tail); `later` (delayed until
+ * the due time).
  * Answers: what became of each end (1, or 0 where the lock was not the caller's), claims as flat `id, data, stalled count,
- * claim count`, and the due time of the first delayed activation when nothing was claimed ('' for none).
+ * claim count`, and the due time of the first delayed activation ('' for none).
+ *
+ * An id may stay in `stalled` after its end: whoever looks for stalled jobs leaves alone what is not active any more.
  */
 export const EXCHANGE = `${WHEN_FULL}${STORE}
-local wait, active, delayed, stalled, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local wait, active, delayed, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, now, room, token, lockMs, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local ended = {}
-for i = 7, #ARGV, 5 do
-  local id, held, action, due, nextId = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+for i = 7, #ARGV, 6 do
+  local id, held, action, due, nextId, deid = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local job = prefix .. id
   if redis.call('GET', job .. ':lock') ~= held then
     ended[#ended + 1] = 0
   else
-    redis.call('DEL', job .. ':lock')
-    redis.call('SREM', stalled, id)
     redis.call('LREM', active, -1, id)
     if action == 'later' then
+      redis.call('DEL', job .. ':lock')
       redis.call('HSET', job, 'delay', due - now)
       redis.call('ZADD', delayed, due * 4096, id)
     else
-      local fields = redis.call('HMGET', job, 'data', 'deid')
-      redis.call('DEL', job)
-      if fields[2] then
-        local followed = redis.call('DEL', prefix .. 'dn:' .. fields[2]) == 1
-        if followed or action == 'again' then
-          store(prefix, wait, nextId, fields[2], fields[1], ARGV[2])
-        elseif redis.call('GET', prefix .. 'de:' .. fields[2]) == id then
-          redis.call('DEL', prefix .. 'de:' .. fields[2])
-        end
-      end
+      local follows = redis.call('DEL', prefix .. 'dn:' .. deid) == 1 or action == 'again'
+      local data = follows and redis.call('HGET', job, 'data')
+      redis.call('DEL', job, job .. ':lock', prefix .. 'de:' .. deid)
+      if data then store(prefix, wait, nextId, deid, data, ARGV[2]) end
     end
     ended[#ended + 1] = 1
   end
@@ -102,14 +98,15 @@ while not paused and #claimed < 4 * room do
   local id = redis.call('RPOPLPUSH', wait, active)
   if not id then break end
   local job = prefix .. id
-  local fields = redis.call('HMGET', job, 'data', 'stc')
+  local fields = redis.call('HMGET', job, 'data', 'stc', 'ats')
   if fields[1] then
+    local claims = (tonumber(fields[3]) or 0) + 1
     redis.call('SET', job .. ':lock', token, 'PX', lockMs)
-    redis.call('HSET', job, 'processedOn', now, 'pb', name)
+    redis.call('HSET', job, 'processedOn', now, 'pb', name, 'ats', claims)
     claimed[#claimed + 1] = id
     claimed[#claimed + 1] = fields[1]
     claimed[#claimed + 1] = fields[2] or '0'
-    claimed[#claimed + 1] = redis.call('HINCRBY', job, 'ats', 1)
+    claimed[#claimed + 1] = claims
   else
     redis.call('LREM', active, 1, id)
   end

@@ -17,7 +17,7 @@ import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 export interface Lanes {
   /** Adds pointers where the lane is below its cap; what is beyond it waits in the inbox only. */
   addPointers(entries: readonly WakeEntry[]): Promise<void>;
-  /** Removes every pointer up to the cursors, and what remains of a lane when nothing is left. */
+  /** Removes every pointer up to the cursors. A lane of which none is left has no key. */
   trim(lanes: readonly { merchantId: string; cursor: number }[]): Promise<void>;
   /** The oldest pointers of each lane, in the order of the merchants given. Rejects when Redis refuses. */
   peek(merchantIds: readonly string[], count: number): Promise<readonly Pointer[][]>;
@@ -45,28 +45,31 @@ return #added
 `;
 
 /**
- * Pops from the old end while the pointer lies at or below the cursor. By comparison, not by id: a pointer that was added
- * late then goes with a later trim instead of jamming this one.
- * KEYS: wait. ARGV: cursor, key prefix, bound.
+ * Takes away from the old end whatever lies at or below the cursor. By comparison, not by id: a pointer that was added late
+ * then goes with a later trim instead of jamming this one.
+ * KEYS: the wait lists. ARGV: bound, then for each list: key prefix, cursor.
  */
 const TRIM = `
-local removed = 0
-while removed < tonumber(ARGV[3]) do
-  local id = redis.call('LINDEX', KEYS[1], -1)
-  if not id then break end
-  local mseq = tonumber(string.match(id, '^e%-(%d+)$'))
-  if mseq and mseq > tonumber(ARGV[1]) then break end
-  redis.call('RPOP', KEYS[1])
-  redis.call('UNLINK', ARGV[2] .. id)
-  removed = removed + 1
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  local p = ARGV[2]
-  if redis.call('EXISTS', p .. 'active', p .. 'delayed', p .. 'prioritized', p .. 'failed') == 0 then
-    redis.call('UNLINK', p .. 'meta', p .. 'id', p .. 'marker', p .. 'events', p .. 'pc')
+local bound = tonumber(ARGV[1])
+for i = 1, #KEYS do
+  local prefix, cursor = ARGV[2 * i], tonumber(ARGV[2 * i + 1])
+  local left = bound
+  while left > 0 do
+    local ids = redis.call('LRANGE', KEYS[i], -math.min(left, 100), -1)
+    local gone = {}
+    for n = #ids, 1, -1 do
+      local mseq = tonumber(string.match(ids[n], '^e%-(%d+)$'))
+      if mseq and mseq > cursor then break end
+      gone[#gone + 1] = prefix .. ids[n]
+    end
+    if #gone > 0 then
+      redis.call('LTRIM', KEYS[i], 0, -#gone - 1)
+      redis.call('UNLINK', unpack(gone))
+    end
+    if #gone < 100 then break end
+    left = left - #gone
   end
 end
-return removed
 `;
 
 /** KEYS: wait. ARGV: key prefix, count. The data of the oldest, oldest first. */
@@ -103,6 +106,8 @@ export function createLanes(options: {
   redis.defineCommand('laneAdd', { lua: ADD });
   redis.defineCommand('laneTrim', { lua: TRIM });
   redis.defineCommand('lanePeek', { lua: PEEK });
+  // The keys of one call must lie in one slot, and in a cluster every lane has its own.
+  const lanesPerCall = redis.isCluster ? 1 : 100;
   const trouble = onceWhileFailing(options.log, 'lane pointers in Redis');
   const baseOf = (merchantId: string): string => `${prefix}:${laneQueueName(merchantId)}:`;
 
@@ -143,9 +148,11 @@ export function createLanes(options: {
     },
     async trim(lanes) {
       await tryTo((pipeline) => {
-        for (const { merchantId, cursor } of lanes) {
-          const base = baseOf(merchantId);
-          pipeline.laneTrim(1, `${base}wait`, cursor, base, 2 * cap);
+        for (let from = 0; from < lanes.length; from += lanesPerCall) {
+          const some = lanes.slice(from, from + lanesPerCall);
+          const bases = some.map(({ merchantId }) => baseOf(merchantId));
+          const args = some.flatMap(({ cursor }, i) => [bases[i] ?? '', cursor]);
+          pipeline.laneTrim(some.length, ...bases.map((base) => `${base}wait`), 2 * cap, ...args);
         }
       });
     },

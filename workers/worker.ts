@@ -68,6 +68,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     const postgres = connectPostgres({
       url: config.postgresUrl,
       poolSize,
+      indexesOnly: true,
       applicationName: worker,
       statementTimeoutMs: config.leaseMs,
       idleInTransactionTimeoutMs: idleInTransactionMs(config),

@@ -26,6 +26,11 @@ export interface PostgresOptions {
    */
   idleInTransactionTimeoutMs: number;
   lockTimeoutMs?: number;
+  /**
+   * For processes all of whose statements have an index to go by: a prepared plan that was made while a table was empty would
+   * read it as a whole for as long as the connection lives.
+   */
+  indexesOnly?: boolean;
 }
 
 export interface Postgres {
@@ -38,6 +43,7 @@ export interface Postgres {
 export function connectPostgres(options: PostgresOptions): Postgres {
   const pool = new pg.Pool({
     Client: NamedStatementsClient,
+    ...(options.indexesOnly === true ? { options: '-c enable_seqscan=off' } : {}),
     connectionString: options.url,
     max: options.poolSize,
     application_name: options.applicationName,

@@ -61,9 +61,9 @@ const schema = z.object({
   /** Lanes of a process that are worked on their own at a time. */
   LANEWAY_ACTORS: count(16),
   /** Transactions of a process that several lanes share, at a time. */
-  LANEWAY_CREWS: count(3),
+  LANEWAY_CREWS: count(4),
   /** Lanes, events and bytes that share a transaction at most. */
-  LANEWAY_CONVOY_LANES: count(32),
+  LANEWAY_CONVOY_LANES: count(64),
   LANEWAY_CONVOY_EVENTS: count(800),
   LANEWAY_CONVOY_BYTES: count(4_194_304),
   /** How long a shared transaction may take before its lanes are tried in smaller ones. */
@@ -73,7 +73,7 @@ const schema = z.object({
   LANEWAY_EFFECT_ACTORS: count(16),
   /** `{"ad-network:meta":{"quota":[{"calls":600,"perMs":60000}],"concurrency":4}}`: instead of what drivers declare. */
   LANEWAY_DESTINATION_LIMITS: json.pipe(z.record(z.string(), destinationLimits)).default({}),
-  LANEWAY_WINDOW_EVENTS: count(50),
+  LANEWAY_WINDOW_EVENTS: count(200),
   LANEWAY_WINDOW_BYTES: count(1_048_576),
   LANEWAY_QUANTUM_WINDOWS: count(4),
   LANEWAY_QUANTUM_MS: duration(2_000),

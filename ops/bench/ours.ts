@@ -61,6 +61,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
   const postgres = connectPostgres({
     url: config.postgresUrl,
     poolSize: config.postgresPool,
+    indexesOnly: true,
     applicationName: 'laneway-bench-worker',
     statementTimeoutMs: config.leaseMs,
     idleInTransactionTimeoutMs: Math.floor(config.leaseMs / 2),
