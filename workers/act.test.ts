@@ -514,4 +514,64 @@ test('a careful visit leaves an event behind the earlier one of its aggregate th
   assert.equal(await appliedOrder(world, 'm'), [1, 2]);
 });
 
+test('one handler of an event that is run carefully lets none of its others overtake an aggregate', async () => {
+  await using world = await createWorld();
+  let broken = true;
+  const { deps, clock } = system(world, {
+    first: { run: each(() => done) },
+    second: {
+      holds: 'aggregate',
+      run: each((n) => {
+        if (n === 1 && broken) throw new Error('not yet');
+        return done;
+      }),
+    },
+  });
+  await seed(world, 'm', [{ n: 1, key: 'a' }]);
+  await run(deps, 'm');
+  broken = false;
+  await seedInbox(world.postgres.db, [{ merchantId: 'm', eventType: 'TestEvent', payload: { n: 2, key: 'a' } }]);
+  await run(deps, 'm', true);
+  const open = await world.postgres.db.selectFrom('deliveries').select(['mseq', 'state']).orderBy('mseq').execute();
+  assert.equal(open, [
+    { mseq: 1, state: 'waiting' },
+    { mseq: 2, state: 'behind' },
+  ]);
+  clock.time += 1_000;
+  await run(deps, 'm');
+  assert.equal(await appliedOrder(world, 'm'), [1, 2, 1, 2]);
+});
+
+test('a handler that is ended by its deadline lets none of the others of its event overtake an aggregate', async () => {
+  await using world = await createWorld();
+  let broken = true;
+  const { deps, clock } = system(world, {
+    first: {
+      holds: 'event',
+      run: each((n) => (n === 2 && broken ? new Promise<never>(() => undefined) : done)),
+    },
+    second: {
+      holds: 'aggregate',
+      run: each((n) => {
+        if (n === 1 && broken) throw new Error('not yet');
+        return done;
+      }),
+    },
+  });
+  await seed(world, 'm', [{ n: 1, key: 'a' }]);
+  await run(deps, 'm');
+  await seedInbox(world.postgres.db, [{ merchantId: 'm', eventType: 'TestEvent', payload: { n: 2, key: 'a' } }]);
+  await run({ ...deps, leaseMs: 400 }, 'm');
+  const open = await world.postgres.db.selectFrom('deliveries').select(['mseq', 'handler', 'state']).execute();
+  assert.equal(open.map(({ mseq, handler, state }) => `${mseq} ${handler} ${state}`).toSorted(), [
+    '1 second waiting',
+    '2 first waiting',
+    '2 second behind',
+  ]);
+  broken = false;
+  clock.time += 1_000;
+  await run(deps, 'm');
+  assert.equal(await appliedOrder(world, 'm'), [1, 2, 1, 2].toSorted());
+});
+
 test.run();

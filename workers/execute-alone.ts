@@ -54,20 +54,21 @@ export async function executeAlone(
   trx: LaneTransaction,
   input: AloneInput,
 ): Promise<AloneResult> {
-  const { opened, rows, held, base } = input;
+  const { opened, rows, base } = input;
   const result: AloneResult = { ledger: emptyLedger(), passes: true };
   for (const handler of opened.definition.handlers) {
     const row = rows.get(handler.name);
     if (rows.size > 0 && row === undefined) continue;
+    const delivery = row ?? newDelivery(opened, handler, base.now);
+    const behind = isBehind(input, handler, delivery);
     const due = row === undefined || isDue(row, base.now);
     if (!due || (input.only !== undefined && input.only !== handler.name)) {
-      if (row === undefined) result.ledger.deliveries.push(newDelivery(opened, handler, base.now));
+      if (behind) result.ledger.deliveries.push({ ...delivery, state: 'behind' });
+      else if (row === undefined) result.ledger.deliveries.push(delivery);
       if (handler.holds === 'merchant') result.passes = false;
       continue;
     }
-    const delivery = row ?? newDelivery(opened, handler, base.now);
-    // Also where it has a row already, from a careful visit's mark or beside a handler that was ended: a row is no place.
-    if (!input.setAside && delivery.holdKey !== null && held.has(heldKey(handler.name, delivery.holdKey))) {
+    if (behind) {
       result.ledger.deliveries.push({ ...delivery, state: 'behind' });
       continue;
     }
@@ -80,6 +81,17 @@ export async function executeAlone(
   }
   return result;
 }
+
+/**
+ * Whether an earlier event of the pair's aggregate is set aside, so that this one must queue. Asked also of pairs that have a
+ * row (from a careful visit's mark, or beside a handler that was ended) and of those whose turn it is not: once the cursor has
+ * passed, a pair that is not marked as queueing runs when it is due. A pair that is set aside itself has its place already.
+ */
+const isBehind = ({ held, setAside }: AloneInput, handler: HandlerDefinition, delivery: Delivery): boolean =>
+  !setAside &&
+  delivery.state === 'waiting' &&
+  delivery.holdKey !== null &&
+  held.has(heldKey(handler.name, delivery.holdKey));
 
 /** Settles a pair as an operator said, without running it. */
 function conclude(
@@ -253,7 +265,8 @@ export function recordDeadline(
       const end = { end: { kind: 'failed', error } as const, ledger: emptyLedger() };
       decide(deps, input, handler, delivery, row !== undefined, end, result);
     } else {
-      if (row === undefined) result.ledger.deliveries.push(delivery);
+      if (isBehind(input, handler, delivery)) result.ledger.deliveries.push({ ...delivery, state: 'behind' });
+      else if (row === undefined) result.ledger.deliveries.push(delivery);
       if (handler.holds === 'merchant') result.passes = false;
     }
   }
