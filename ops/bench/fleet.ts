@@ -20,8 +20,6 @@ export interface WorkerSettings {
   name: string;
   /** Settings of the worker beside its addresses; what is left out is production's default. */
   settings?: Record<string, string>;
-  /** For Node itself. */
-  nodeArgs?: readonly string[];
 }
 
 /** Stores, queues and worker processes for one run of a part. Disposing stops the processes and drops the stores. */
@@ -54,12 +52,12 @@ export async function createFleet(servers: BenchServers): Promise<Fleet> {
   const addresses = await resolveAddresses(clients.sqs, topology, { region, account });
   const children: RunningChild[] = [];
 
-  const start = async (name: string, script: string, own: Record<string, string>, nodeArgs: readonly string[] = []) => {
+  const start = async (name: string, script: string, own: Record<string, string>) => {
     const port = await freePort();
     const child = await startChild({
       name,
       command: process.execPath,
-      args: [...nodeArgs, join(import.meta.dirname, script)],
+      args: [join(import.meta.dirname, script)],
       env: { ...inheritedEnvironment(), ...env, ...own, LANEWAY_PORT: String(port), PORT: String(port) },
       logFile: join(servers.dir, `${stack}-${name}.log`),
       ready: () => answersHttp(`http://127.0.0.1:${port}/readyz`),
@@ -82,21 +80,16 @@ export async function createFleet(servers: BenchServers): Promise<Fleet> {
       );
       return QueueUrl;
     },
-    startWorker: ({ name, settings = {}, nodeArgs }) =>
-      start(
-        name,
-        'worker-process.ts',
-        {
-          ...benchSettings({ postgresUrl: database.url, redisUrl: servers.redisUrl, stack }),
-          LANEWAY_PROCESS_NAME: name,
-          LANEWAY_AWS_ACCOUNT: account,
-          LANEWAY_AD_NETWORK_URL: networksUrl,
-          LANEWAY_AD_NETWORK_TOKEN: 'bench',
-          LANEWAY_LOG_LEVEL: 'warn',
-          ...settings,
-        },
-        nodeArgs,
-      ),
+    startWorker: ({ name, settings = {} }) =>
+      start(name, 'worker-process.ts', {
+        ...benchSettings({ postgresUrl: database.url, redisUrl: servers.redisUrl, stack }),
+        LANEWAY_PROCESS_NAME: name,
+        LANEWAY_AWS_ACCOUNT: account,
+        LANEWAY_AD_NETWORK_URL: networksUrl,
+        LANEWAY_AD_NETWORK_TOKEN: 'bench',
+        LANEWAY_LOG_LEVEL: 'warn',
+        ...settings,
+      }),
     startProgram: (script, own) => start(script.replace(/^.*\/|\.ts$/g, ''), script, own),
     async [Symbol.asyncDispose]() {
       await Promise.all(children.map((child) => child.stop()));

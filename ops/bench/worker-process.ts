@@ -4,6 +4,7 @@ import type { HandlerModule } from '../../core/events/handler.ts';
 import { loadHandlers, runWorker } from '../../workers/worker.ts';
 import { exitWithParent } from '../local/child-process.ts';
 import { benchRegistry } from './load.ts';
+import { profileBetweenSignals } from './profile/between-signals.ts';
 
 /**
  * The product's worker with the bench's one event. `BENCH_HANDLER_MS` makes every call of a handler take that much
@@ -28,6 +29,7 @@ const slower = (module: HandlerModule): HandlerModule => {
   };
 };
 
+profileBetweenSignals(process.env['BENCH_PROFILE']);
 exitWithParent(() => void process.kill(process.pid, 'SIGTERM'));
 const handlers = await loadHandlers(benchRegistry);
 await runWorker({

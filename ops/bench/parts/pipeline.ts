@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { systemClock as clock } from '../../../core/runtime/clock.ts';
@@ -80,11 +80,14 @@ const medianCost = (costs: readonly Cost[]): Omit<Cost, 'own'> => ({
   emulator: round(median(costs.map((cost) => cost.emulator))),
 });
 
-async function runOurs(context: BenchContext, load: Load, nodeArgs: readonly string[] = []): Promise<Cost> {
+async function runOurs(context: BenchContext, load: Load, profile?: string): Promise<Cost> {
   await using fleet = await createFleet(context.servers);
-  const worker = await fleet.startWorker({ name: 'worker', nodeArgs });
+  const settings = profile === undefined ? {} : { BENCH_PROFILE: profile };
+  const worker = await fleet.startWorker({ name: 'worker', settings });
   const settled = (count: number) => awaitCursors(fleet.database.db, count);
-  const cost = await charge(context, fleet, worker, load, settled);
+  const toggle = profile === undefined ? () => undefined : () => toggleProfile(worker);
+  const cost = await charge(context, fleet, worker, load, { settled, around: toggle });
+  if (profile !== undefined) await appears(profile);
   await assertSettledInOrder(fleet.database.db, load.warmUp.length + load.measured.length);
   return cost;
 }
@@ -106,7 +109,7 @@ async function runPeer(context: BenchContext, load: Load, consumers: number): Pr
       await clock.sleep(50);
     }
   };
-  const cost = await charge(context, fleet, consumer, load, applied);
+  const cost = await charge(context, fleet, consumer, load, { settled: applied, around: () => undefined });
   await assertApplied(db, load.warmUp.length + load.measured.length);
   return cost;
 }
@@ -116,7 +119,7 @@ async function charge(
   fleet: Fleet,
   child: RunningChild,
   { warmUp, measured }: Load,
-  settled: (count: number) => Promise<void>,
+  { settled, around }: { settled: (count: number) => Promise<void>; around: () => void },
 ): Promise<Cost> {
   const { emulator } = (await servers.emulators()).pids;
   await sendEvents(fleet.sqs, fleet.queueUrl, warmUp);
@@ -133,20 +136,31 @@ async function charge(
     redis: cpuSeconds(servers.pids.redis),
     emulator: cpuSeconds(emulator),
   });
+  around();
   const before = read();
   await settled(warmUp.length + measured.length);
   const after = read();
+  around();
   const per = (name: keyof Cost) => ((after[name] - before[name]) / measured.length) * 1_000;
   return { own: per('own'), postgres: per('postgres'), redis: per('redis'), emulator: per('emulator') };
 }
 
+async function appears(file: string): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (existsSync(file) && readFileSync(file, 'utf8').endsWith('}')) return;
+    await clock.sleep(20);
+  }
+  throw new Error('the worker wrote no profile');
+}
+
 /** One more run under V8's profiler, which costs too much to be on while others are compared. */
 async function profileOurs(context: BenchContext, load: Load) {
-  const dir = mkdtempSync(join(context.servers.dir, 'profile-'));
-  await runOurs(context, load, ['--cpu-prof', '--cpu-prof-dir', dir]);
-  const [file] = readdirSync(dir).filter((name) => name.endsWith('.cpuprofile'));
-  if (file === undefined) throw new Error('the worker left no profile');
+  const file = join(mkdtempSync(join(context.servers.dir, 'profile-')), 'worker.cpuprofile');
+  await runOurs(context, load, file);
   // V8 wrote it: the shape is its own.
-  const profile = JSON.parse(readFileSync(join(dir, file), 'utf8')) as CpuProfile;
+  const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
   return attributeProfile(profile).map(({ stage, share, ms }) => ({ stage, share: round(share), ms: Math.round(ms) }));
 }
+
+/** Tells a worker that profiles itself to begin, or to end and write its profile. */
+const toggleProfile = (child: RunningChild): void => void process.kill(child.pid, 'SIGUSR2');

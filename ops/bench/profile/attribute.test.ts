@@ -13,7 +13,7 @@ const pg = `${project}/node_modules/pg/lib/client.js`;
 
 const profile = (samples: readonly [node: number, microseconds: number][]): CpuProfile => ({
   nodes: [
-    frame(1, '', [2, 4, 6, 7, 8, 9], '(root)'),
+    frame(1, '', [2, 4, 6, 7, 8, 9, 12, 15], '(root)'),
     frame(2, `${project}/workers/settle.ts`, [3]),
     frame(3, pg),
     frame(4, 'node:internal/stream_base_commons', [5]),
@@ -23,6 +23,10 @@ const profile = (samples: readonly [node: number, microseconds: number][]): CpuP
     frame(8, 'node:internal/timers'),
     frame(9, `${project}/core/contexts/catalog/writes.ts`, [10]),
     frame(10, `${project}/node_modules/kysely/dist/index.js`),
+    frame(12, `${project}/workers/decode.ts`, [13]),
+    frame(13, `${project}/core/runtime/ids.ts`),
+    frame(15, `${project}/ops/bench/worker-process.ts`, [16]),
+    frame(16, 'node:inspector'),
   ],
   samples: samples.map(([node]) => node),
   timeDeltas: samples.map(([, microseconds]) => microseconds),
@@ -42,7 +46,17 @@ test('time in a library that a socket called belongs to the library, and what ha
       [5, 300],
       [8, 100],
     ]),
-    { 'Postgres client': 0.75, 'Node runtime': 0.25 },
+    { 'Postgres client': 0.75, 'Node runtime and shared code': 0.25 },
+  );
+});
+
+test('what all stages share counts for the stage that called it, and the bench itself for nobody', () => {
+  assert.equal(
+    sharesOf([
+      [13, 100],
+      [16, 900],
+    ]),
+    { decode: 1 },
   );
 });
 
@@ -66,7 +80,7 @@ test('stages come largest first with their milliseconds', () => {
     ]),
   );
   assert.equal(first, { stage: 'Postgres client', share: 0.75, ms: 3 });
-  assert.equal(second, { stage: 'Node runtime', share: 0.25, ms: 1 });
+  assert.equal(second, { stage: 'Node runtime and shared code', share: 0.25, ms: 1 });
 });
 
 test.run();

@@ -37,13 +37,17 @@ const libraries: readonly (readonly [stage: string, files: RegExp])[] = [
   ['AWS clients', /\/node_modules\/(@aws-sdk|@smithy|@aws|bowser)\//],
 ];
 
-const ours = /\/(core|workers|ops)\/(?!.*node_modules).*\.ts$/;
+const ours = /\/(core|workers)\/(?!.*node_modules).*\.ts$/;
+/** What every stage uses says nothing about who asked: the search goes on above it. */
+const shared = /\/core\/(clients|runtime|database)\//;
+/** The bench itself, as where it starts the profiler. */
+const bench = /\/ops\/bench\//;
 const collected = new Set(['(garbage collector)']);
 const idle = new Set(['(idle)', '(root)']);
 
 /**
- * Shares of the busy time by stage. A sample belongs to the nearest frame of ours above it, whichever library it was in;
- * without one, as in a callback from a socket, to the library; without that to Node itself.
+ * Shares of the busy time by stage. A sample belongs to the nearest frame of a stage above it, whichever library it was in;
+ * without one, as in a callback from a socket, to the library; without that to Node and what all stages share.
  */
 export function attributeProfile(profile: CpuProfile): readonly StageShare[] {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
@@ -73,8 +77,11 @@ function stageOf(
   let library: string | undefined;
   for (let node: ProfileNode | undefined = leaf; node !== undefined; node = nodes.get(parents.get(node.id) ?? -1)) {
     const { url } = node.callFrame;
-    if (ours.test(url)) return ourStages.find(([, files]) => files.test(url))?.[0] ?? 'our other files';
+    if (bench.test(url)) return undefined;
+    const stage = ourStages.find(([, files]) => files.test(url))?.[0];
+    if (stage !== undefined) return stage;
+    if (ours.test(url) && !shared.test(url)) return 'our other files';
     library ??= libraries.find(([, files]) => files.test(url))?.[0];
   }
-  return library ?? 'Node runtime';
+  return library ?? 'Node runtime and shared code';
 }
