@@ -58,10 +58,7 @@ test('a duplicate gets the number of the first and burns none; the same id with 
   const { db } = world.postgres;
   const first = acceptable('m', 'e1');
   await acceptBatch(db, [first, acceptable('m', 'e2')], { clock });
-  await db
-    .insertInto('lanes')
-    .values({ merchant_id: 'm', owner: null, worker: null, state_reason: null, due_at: null, cursor: 1 })
-    .execute();
+  await db.updateTable('lanes').set({ cursor: 1 }).execute();
   const twice = acceptable('m', 'e3');
   const results = await acceptBatch(
     db,
@@ -188,6 +185,23 @@ test('a failure of the store rejects, and loses and numbers nothing', async () =
   const [again] = await acceptBatch(db, [acceptable('m', 'e2')], { clock });
   assert.is(again?.status === 'accepted' && again.mseq, 2);
   assert.equal(await faultyMerchants(db), []);
+});
+
+test('a merchant’s first event makes its lane, and later ones leave it as it is', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await acceptBatch(db, [acceptable('m', 'e1'), acceptable('n', 'e1')], { clock });
+  await db.updateTable('lanes').set({ cursor: 1, owner: 'somebody' }).where('merchant_id', '=', 'm').execute();
+  await acceptBatch(db, [acceptable('m', 'e2')], { clock });
+  const lanes = await db
+    .selectFrom('lanes')
+    .select(['merchant_id', 'cursor', 'owner'])
+    .orderBy('merchant_id')
+    .execute();
+  assert.equal(lanes, [
+    { merchant_id: 'm', cursor: 1, owner: 'somebody' },
+    { merchant_id: 'n', cursor: 0, owner: null },
+  ]);
 });
 
 test.run();

@@ -62,8 +62,11 @@ interface ScriptedRedis extends Redis {
     ...args: (string | number)[]
   ): Promise<[ended: number[], claimed: (string | number)[], due: string]>;
   activationsPromote(keyCount: number, ...args: (string | number)[]): Promise<number>;
-  activationsRenew(keyCount: number, ...args: (string | number)[]): Promise<string[]>;
+  activationsRenew(keyCount: number, ...args: (string | number)[]): Promise<number[]>;
 }
+
+/** How often stalled activations are looked for. At BullMQ's own ratio of one, a dead worker's would wait for two leases. */
+export const stalledIntervalMs = (leaseMs: number): number => Math.max(100, Math.floor(leaseMs / 10));
 
 /** Redis refuses scripts with more arguments than its stack holds; far below that, one call stays short for the others. */
 const MAX_PER_CALL = 500;
@@ -92,8 +95,7 @@ export function createActivationQueue(options: {
     connection: redis,
     prefix,
     lockDuration: leaseMs,
-    // A tenth of the lease: at BullMQ's own ratio of one, a dead worker's activations wait for up to two leases.
-    stalledInterval: Math.max(100, Math.floor(leaseMs / 10)),
+    stalledInterval: stalledIntervalMs(leaseMs),
     // A second death must not fail the activation and leave its merchant asleep; deaths are counted in Postgres.
     maxStalledCount: 1_000_000,
   };
@@ -140,12 +142,12 @@ export function createActivationQueue(options: {
     },
     async renew(activations, lockMs) {
       if (activations.length === 0) return [];
-      const lost = new Set<string>();
+      const held: number[] = [];
       for (let from = 0; from < activations.length; from += MAX_PER_CALL) {
         const args = activations.slice(from, from + MAX_PER_CALL).flatMap(({ id, token }) => [id, token]);
-        for (const id of await redis.activationsRenew(1, key('stalled'), base, lockMs, ...args)) lost.add(id);
+        held.push(...(await redis.activationsRenew(1, key('stalled'), base, lockMs, ...args)));
       }
-      return activations.filter(({ id }) => lost.has(id));
+      return activations.filter((_, i) => held[i] !== 1);
     },
     async promote(activations) {
       if (activations.length === 0) return;

@@ -117,19 +117,23 @@ if first[2] then redis.call('ZADD', marker, first[2] / 4096, '1') end
 return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '' }
 `;
 
-/** KEYS: stalled. ARGV: prefix, lock in ms, then for each: id, token. Answers with the ids whose lock is not the caller's. */
+/**
+ * KEYS: stalled. ARGV: prefix, lock in ms, then for each: id, token. Answers 1 for each, or 0 where the lock is not the
+ * caller's: by place, since a process may ask for two claims of one id, of which it lost the older.
+ */
 export const RENEW = `${WHEN_FULL}
-local lost = {}
+local held = {}
 for i = 3, #ARGV, 2 do
   local lock = ARGV[1] .. ARGV[i] .. ':lock'
   if redis.call('GET', lock) == ARGV[i + 1] then
     redis.call('PEXPIRE', lock, ARGV[2])
     redis.call('SREM', KEYS[1], ARGV[i])
+    held[#held + 1] = 1
   else
-    lost[#lost + 1] = ARGV[i]
+    held[#held + 1] = 0
   end
 end
-return lost
+return held
 `;
 
 /** KEYS: wait, delayed, marker. ARGV: prefix, ids. Makes suspended activations due now; those that are not any more are left. */

@@ -1,7 +1,7 @@
 import { type ActDependencies, type LaneEnd, newTenure, workLane } from './act.ts';
 import { createAlonePool } from './alone-pool.ts';
 import type { Activations } from './activate.ts';
-import type { Activation, ActivationEnd, ActivationQueue } from './activation-queue.ts';
+import { type Activation, type ActivationEnd, type ActivationQueue, stalledIntervalMs } from './activation-queue.ts';
 import { type CrewDependencies, type Member, runCrew } from './crew.ts';
 import { createLeases } from './leases.ts';
 import { createSuspects } from './suspects.ts';
@@ -212,7 +212,7 @@ export function startActors(options: ActorOptions): Actors {
     );
     const recovery = setInterval(
       () => void queue.recoverStalled().then(undefined, redisTrouble.failing),
-      Math.max(100, Math.floor(leaseMs / 10)),
+      stalledIntervalMs(leaseMs),
     );
     return async () => {
       signal.raise();

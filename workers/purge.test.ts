@@ -31,13 +31,11 @@ async function setUp(world: World) {
   await admit(away)([acceptable('m', 'e1'), acceptable('m', 'e2'), acceptable('n', 'e1')]);
   await away.flush();
   const day = await db.selectFrom('inbox').select('day').executeTakeFirstOrThrow();
-  await db
-    .insertInto('lanes')
-    .values([
-      { merchant_id: 'm', cursor: 2, cursor_day: day.day },
-      { merchant_id: 'n', cursor: 1, cursor_day: day.day },
-    ])
-    .execute();
+  for (const [merchant, cursor] of [
+    ['m', 2],
+    ['n', 1],
+  ] as const)
+    await db.updateTable('lanes').set({ cursor, cursor_day: day.day }).where('merchant_id', '=', merchant).execute();
   time.aheadMs = 0;
   return {
     db,
