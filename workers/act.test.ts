@@ -571,7 +571,7 @@ test('a handler that is ended by its deadline lets none of the others of its eve
   broken = false;
   clock.time += 1_000;
   await run(deps, 'm');
-  assert.equal(await appliedOrder(world, 'm'), [1, 2, 1, 2].toSorted());
+  assert.equal(await appliedOrder(world, 'm'), [1, 1, 2, 2]);
 });
 
 test.run();
