@@ -8,14 +8,15 @@
  * `de:<deduplication id>` naming the job that stands for it, `dn:<deduplication id>` the wake-up that arrived meanwhile.
  */
 const STORE = `
-local function store(prefix, wait, id, deid, data, now)
-  local opts = '{"removeOnComplete":true,"removeOnFail":true,"attempts":0,"jobId":"' .. id
+local function options(id, deid)
+  return '{"removeOnComplete":true,"removeOnFail":true,"attempts":0,"jobId":"' .. id
     .. '","de":{"id":"' .. deid .. '","keepLastIfActive":true}}'
-  redis.call('HSET', prefix .. id, 'name', 'activate', 'data', data, 'opts', opts, 'timestamp', now, 'delay', 0,
-    'priority', 0, 'deid', deid)
+end
+local function store(prefix, wait, id, deid, data, now)
+  redis.call('HSET', prefix .. id, 'name', 'activate', 'data', data, 'opts', options(id, deid), 'timestamp', now,
+    'delay', 0, 'priority', 0, 'deid', deid)
   redis.call('SET', prefix .. 'de:' .. deid, id)
   redis.call('LPUSH', wait, id)
-  return opts
 end
 `;
 
@@ -32,9 +33,7 @@ for i = 3, #ARGV, 3 do
   local standing = redis.call('GET', prefix .. 'de:' .. deid)
   if standing and redis.call('EXISTS', prefix .. standing) == 1 then
     if redis.call('EXISTS', prefix .. standing .. ':lock') == 1 then
-      local opts = '{"removeOnComplete":true,"removeOnFail":true,"attempts":0,"jobId":"' .. id
-        .. '","de":{"id":"' .. deid .. '","keepLastIfActive":true}}'
-      redis.call('HSET', prefix .. 'dn:' .. deid, 'name', 'activate', 'data', data, 'opts', opts, 'jid', id)
+      redis.call('HSET', prefix .. 'dn:' .. deid, 'name', 'activate', 'data', data, 'opts', options(id, deid), 'jid', id)
     end
   else
     store(prefix, KEYS[1], id, deid, data, now)

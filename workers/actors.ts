@@ -181,8 +181,6 @@ export function startActors(options: ActorOptions): Actors {
       limits,
       convoyMs: options.convoyMs,
       lockTimeoutMs: options.lockTimeoutMs,
-      queue,
-      leaseMs,
       stopping: stopping.signal,
       giveUp: giveUp.signal,
       admit: (activation) => ({

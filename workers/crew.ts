@@ -1,4 +1,4 @@
-import type { Activation, ActivationEnd, ActivationQueue } from './activation-queue.ts';
+import type { Activation, ActivationEnd } from './activation-queue.ts';
 import { type ConvoyDependencies, type ConvoyEnd, workConvoy } from './convoy.ts';
 import type { CommittedLane } from './act.ts';
 import type { Tenure } from './fence.ts';
@@ -24,8 +24,6 @@ export interface Member {
  *   stopping: the convoy in hand ends, and what is left goes back to the tail
  */
 export interface CrewDependencies extends ConvoyDependencies {
-  queue: ActivationQueue;
-  leaseMs: number;
   /** Fires at shutdown: nothing new is claimed. */
   stopping: AbortSignal;
   /** Fires when the grace of a shutdown is over: transactions in flight are given up. */
