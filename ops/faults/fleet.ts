@@ -45,6 +45,8 @@ export interface Fleet extends AsyncDisposable {
   run(program: string, name: string, env?: Record<string, string>): FleetWorker;
   /** Sends events to the merchant's group, in order. */
   send(merchantId: string, payloads: readonly FaultPayload[]): Promise<void>;
+  /** Waits until this many events are in the inbox: what a killed worker still had in its hands returns to SQS only later. */
+  accepted(count: number): Promise<void>;
   /** Waits until the merchant has `count` settlements, and gives them in the order in which they were made. */
   settled(merchantId: string, count: number, timeoutMs?: number): Promise<readonly Settled[]>;
   /** Messages in the dead-letter queue's outbox rows and open deliveries: neither may be there unless a handler failed. */
@@ -153,6 +155,19 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
         );
         if (Failed.length > 0) throw new Error(`${Failed.length} events were not sent: ${Failed[0]?.Message}`);
       }
+    },
+    async accepted(count) {
+      await waitFor(
+        `${count} accepted events`,
+        async () => {
+          const { n } = await db
+            .selectFrom('accepted')
+            .select(({ fn }) => fn.countAll().as('n'))
+            .executeTakeFirstOrThrow();
+          return Number(n) >= count ? true : undefined;
+        },
+        { timeoutMs: PATIENCE_MS },
+      );
     },
     async settled(merchantId, count, timeoutMs = PATIENCE_MS) {
       const read = async () =>
