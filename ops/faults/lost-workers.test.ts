@@ -49,9 +49,7 @@ test('the lanes of a worker that was killed are picked up when its lease has pas
   const killed = await fleet.start('killed');
   await fleet.start('successor');
   const merchants = Array.from({ length: 16 }, (_, i) => `m${i}`);
-  await Promise.all(
-    merchants.map((merchant) => fleet.send(merchant, [{ n: 1, act: 'hang', in: 'killed' }, { n: 2 }])),
-  );
+  await Promise.all(merchants.map((merchant) => fleet.send(merchant, [{ n: 1, act: 'hang', in: 'killed' }, { n: 2 }])));
   await fleet.accepted(2 * merchants.length);
   await killed.says('fault begins');
   killed.signal('SIGKILL');
