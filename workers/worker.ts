@@ -9,6 +9,8 @@ import { createLanes } from './lanes.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
 import { createPurge } from './purge.ts';
+import { purgePeriods } from './run-scheduled.ts';
+import { createScheduler } from './schedule.ts';
 import { createSweeper } from './sweep.ts';
 import { resolveAddresses } from '../core/clients/addresses.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
@@ -29,6 +31,7 @@ import { LanewayError } from '../core/runtime/errors.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 import { bullPrefix } from '../core/runtime/queue-names.ts';
+import type { Schedules } from '../core/schedules/schedules.ts';
 
 /** How long before the drain deadline a lane that is still being worked is given up and put back. */
 const PUT_BACK_MS = 5_000;
@@ -47,6 +50,8 @@ export interface WorkerOptions {
   registry: Registry;
   /** By handler name: every handler of the registry. */
   handlers: ReadonlyMap<string, HandlerModule>;
+  /** The scheduled jobs it takes part in. */
+  schedules: Schedules;
 }
 
 /**
@@ -54,7 +59,7 @@ export interface WorkerOptions {
  * runs until a signal drains it. Rejects when it cannot start: a setting is missing, a server is away, the schema is not
  * one it can work with.
  */
-export async function runWorker({ config, registry, handlers }: WorkerOptions): Promise<void> {
+export async function runWorker({ config, registry, handlers, schedules }: WorkerOptions): Promise<void> {
   const worker = config.processName ?? `worker-${process.pid}`;
   const log = createLog(worker, config.logLevel);
   const lifecycle = createLifecycle(log, config.drainMs);
@@ -175,9 +180,23 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
     housekeeping: async () => {
       await purgeOutbox(backgroundDb, clock.now());
       await purgeIdempotencyKeys(backgroundDb, clock.now());
+      await purgePeriods(backgroundDb, clock.now());
     },
   });
   lifecycle.onStop('sweeper', () => sweeper.stop());
+
+  const scheduler = createScheduler({
+    db: backgroundDb,
+    redis,
+    prefix,
+    schedules,
+    registry,
+    clock,
+    log,
+    emitted: () => relay.nudge(),
+    refreshMs: config.scheduleMs,
+  });
+  lifecycle.onStop('scheduler', () => scheduler.stop());
 
   lifecycle.onStop('intake gate', () => gate.stop());
 
@@ -222,6 +241,7 @@ export async function runWorker({ config, registry, handlers }: WorkerOptions): 
   relay.start();
   effects.start();
   sweeper.start();
+  scheduler.start();
   purge.start();
   intake.start();
   lifecycle.ready();

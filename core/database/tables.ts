@@ -5,6 +5,7 @@ import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
+import type { ScheduleTables } from '../schedules/tables.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
@@ -242,6 +243,7 @@ export interface EngineTables {
 }
 
 export type Database = EngineTables &
+  ScheduleTables &
   AccessTables &
   CatalogTables &
   AnalyticsTables &

@@ -6,7 +6,8 @@ import { type Registry, currentVersion } from './registry.ts';
 export interface NewEvent {
   eventId: string;
   eventType: string;
-  merchantId: string;
+  /** Absent for an event that belongs to no merchant; its registry entry then names a lane. */
+  merchantId?: string;
   correlationId: string;
   traceparent: string;
   /** The context that emits; defaults to the event's registered source. */
@@ -21,6 +22,7 @@ export interface NewEvent {
 export interface BuiltEvent {
   eventId: string;
   eventType: string;
+  /** The merchant, or the lane of an event without one. */
   merchantId: string;
   /** `queue:Name` or `topic:Name`. */
   destination: string;
@@ -36,6 +38,9 @@ export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
   const definition = registry.get(event.eventType);
   if (definition === undefined)
     throw new LanewayError('envelope.unknown_type', `${event.eventType} is not in the registry`);
+  const lane = event.merchantId ?? definition.laneWithoutMerchant;
+  if (lane === undefined)
+    throw new LanewayError('envelope.invalid', `${event.eventType} cannot be emitted without a merchant`);
   const { version, schema } = currentVersion(definition);
   const payload = schema.safeParse(event.payload);
   const envelope = envelopeSchema.safeParse({
@@ -45,7 +50,7 @@ export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
     timestamp: event.timestamp,
     sourceService: event.sourceService ?? definition.sourceContext,
     correlationId: event.correlationId,
-    merchantId: event.merchantId,
+    ...(event.merchantId === undefined ? {} : { merchantId: event.merchantId }),
     traceId: event.traceparent,
     ...(event.authentication === undefined ? {} : { authentication: event.authentication }),
     payload: event.payload,
@@ -59,9 +64,9 @@ export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
   return {
     eventId: event.eventId,
     eventType: event.eventType,
-    merchantId: event.merchantId,
+    merchantId: lane,
     destination: definition.topic === undefined ? `queue:${definition.queue}` : `topic:${definition.topic}`,
-    attributes: messageAttributes(event.eventType, definition.routingKey, event.merchantId, definition.priority),
+    attributes: messageAttributes(event.eventType, definition.routingKey, lane, definition.priority),
     body: Buffer.from(JSON.stringify(envelope.data), 'utf8'),
   };
 }

@@ -86,6 +86,8 @@ const schema = z.object({
   LANEWAY_VISIBILITY_SECONDS: count(30),
   LANEWAY_POLL_WAIT_SECONDS: z.coerce.number().int().min(0).max(20).default(20),
   LANEWAY_SWEEP_MS: duration(1_000),
+  /** How often scheduled jobs are looked at that no wake-up came for. */
+  LANEWAY_SCHEDULE_MS: duration(30_000),
   /** Days for which marks live in DynamoDB; longer than Postgres keeps rows. */
   LANEWAY_DEDUPE_DAYS: count(90),
   /** Days for which `accepted` keeps rows: queue retention (4) + DLQ retention (14) with room. */

@@ -12,6 +12,9 @@ export const activationQueueName = (partition: number): string => `{activations-
 
 export const effectQueueName = (partition: number): string => `{effects-${partition}}`;
 
+/** Wake-ups of scheduled jobs. */
+export const scheduleQueueName = '{schedules}';
+
 /** Gone from Redis when Redis has lost what the fleet put there. */
 export const sweepMarkerKey = (prefix: string): string => `${prefix}:sweep-marker`;
 

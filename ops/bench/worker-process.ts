@@ -1,6 +1,7 @@
 import { loadConfig } from '../../core/runtime/config.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import type { HandlerModule } from '../../core/events/handler.ts';
+import { createSchedules } from '../../core/schedules/schedules.ts';
 import { loadHandlers, runWorker } from '../../workers/worker.ts';
 import { exitWithParent } from '../local/child-process.ts';
 import { benchRegistry } from './load.ts';
@@ -36,4 +37,5 @@ await runWorker({
   config: loadConfig(),
   registry: benchRegistry,
   handlers: new Map([...handlers].map(([name, module]) => [name, slower(module)])),
+  schedules: createSchedules([]),
 });

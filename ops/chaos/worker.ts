@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { connectPostgres } from '../../core/clients/postgres.ts';
 import { systemClock } from '../../core/runtime/clock.ts';
 import { loadConfig } from '../../core/runtime/config.ts';
+import { createSchedules } from '../../core/schedules/schedules.ts';
 import { loadHandlers, runWorker } from '../../workers/worker.ts';
 import { chaosRegistry, withoutHolding } from './registry.ts';
 import { wrapHandlers } from './wrap-handlers.ts';
@@ -21,4 +22,4 @@ const { db } = connectPostgres({
   idleInTransactionTimeoutMs: 2_000,
 });
 const handlers = wrapHandlers(await loadHandlers(registry), { worker, startsFile, troubles: db, clock: systemClock });
-await runWorker({ config, registry, handlers });
+await runWorker({ config, registry, handlers, schedules: createSchedules([]) });
