@@ -151,14 +151,18 @@ async function failIn(
   return 'dead';
 }
 
+/** A call that certainly did nothing and may be made again: of the destination's doing, not of the effect's. */
+export function wasNotCarriedOut({ code }: LanewayError): boolean {
+  return ['effect.unavailable', 'effect.limited', 'effect.unauthorized', 'effect.conflict'].includes(code);
+}
+
 /** A failure that speaks of the destination and not of the effect: it counts as waiting, not as an attempt. */
 function isAwayFailure(failure: EffectFailure): boolean {
-  const { code } = failure.error;
   switch (failure.kind) {
     case 'unavailable':
       return true;
     case 'unresolved':
-      return code === 'effect.unavailable' || code === 'effect.limited';
+      return wasNotCarriedOut(failure.error);
     case 'unknown':
       return failure.trial;
     case 'rejected':

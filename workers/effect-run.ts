@@ -2,7 +2,7 @@ import type { Claim } from './effect-claims.ts';
 import { type EffectRun, type EffectRunDependencies, fail, succeed } from './effect-conclude.ts';
 import { type EffectKey, type OpenIntent, markSending, postponeIntent, takeDueIntent } from './effect-lane.ts';
 import type { CallPermit } from './effect-limits.ts';
-import type { Attempted, EffectFailure } from './effect-outcome.ts';
+import { type Attempted, type EffectFailure, wasNotCarriedOut } from './effect-outcome.ts';
 import { leaveEffectLane } from './leave-effect-lane.ts';
 import type { DestinationDriver, EffectCall, EffectResult } from '../core/events/destination.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
@@ -239,7 +239,7 @@ async function callOut(
     const error = unanswered(thrown, 'effect.outcome_unknown');
     await permit.failed(error);
     if (error.code === 'effect.rejected') return { kind: 'rejected', error };
-    if (error.code === 'effect.unavailable' || error.code === 'effect.limited') return { kind: 'unavailable', error };
+    if (wasNotCarriedOut(error)) return { kind: 'unavailable', error };
     // Whatever else happened, a deadline among it: it may have been carried out.
     return { kind: 'unknown', error, trial };
   }

@@ -20,6 +20,8 @@ import { connectS3 } from '../core/clients/s3.ts';
 import { connectSNS } from '../core/clients/sns.ts';
 import { connectSQS } from '../core/clients/sqs.ts';
 import { purgeIdempotencyKeys } from '../core/contexts/access/purge-idempotency-keys.ts';
+import { createAdAccounts, derivedAccountId } from '../core/contexts/ad-networks/accounts.ts';
+import { connectAdNetworks, sameCredentials } from '../core/contexts/ad-networks/connect.ts';
 import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
@@ -43,6 +45,10 @@ export async function loadHandlers(events: Registry): Promise<ReadonlyMap<string
 
 /** The first statement of a transaction may be its last for this long; below the lease, so that a fence is never held over it. */
 const idleInTransactionMs = (config: Config): number => Math.floor(config.leaseMs / 2);
+
+/** One token serves the local fakes; the networks themselves each want their own. */
+const adNetworkCredentials = (config: Config) =>
+  config.adNetworkCredentials ?? sameCredentials(required(config, 'adNetworkToken'));
 
 export interface WorkerOptions {
   config: Config;
@@ -112,8 +118,8 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   lifecycle.onStop('outbox relay', () => relay.stop());
 
   const adNetworks = createAdNetworkDriver({
-    baseUrl: required(config, 'adNetworkUrl'),
-    token: required(config, 'adNetworkToken'),
+    networks: connectAdNetworks({ baseUrl: config.adNetworkUrl, credentials: adNetworkCredentials(config), clock }),
+    accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
     clock,
   });
   const effects = createEffectActors({

@@ -38,7 +38,8 @@ export interface EffectContext {
  * and whether to call is the effect actor's business.
  *
  * Errors of `send` and `probe`: `effect.rejected` (retry never) when the destination refused; `effect.unavailable` (retry
- * backoff) when the call was certainly not carried out, `effect.limited` when that was for calling too often;
+ * backoff) when the call was certainly not carried out, `effect.limited` when that was for calling too often,
+ * `effect.unauthorized` when it was for our credentials, `effect.conflict` when somebody else was changing the object;
  * `effect.outcome_unknown` when it may have been. `retryAfterMs` in the detail of the two says for how long the destination
  * wants to be left alone.
  */

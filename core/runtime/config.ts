@@ -17,6 +17,18 @@ const json = z.string().transform((text, context): unknown => {
   }
 });
 
+const token = z.strictObject({ token: z.string().min(1) });
+const adNetworkCredentials = z.strictObject({
+  google_ads: z.strictObject({
+    clientId: z.string().min(1),
+    clientSecret: z.string().min(1),
+    refreshToken: z.string().min(1),
+    loginCustomerId: z.string().regex(/^\d+$/).optional(),
+  }),
+  meta: token,
+  tiktok: token,
+});
+
 const schema = z.object({
   /** Prefix of every queue, topic, table and Redis key: several stacks can share an account. */
   LANEWAY_STACK: z
@@ -46,8 +58,12 @@ const schema = z.object({
   LANEWAY_BODY_HMAC_KEY: z.string().min(16),
   /** Shared secret of the core platform's product webhook. */
   LANEWAY_CORE_PLATFORM_SECRET: z.string().min(16).optional(),
+  /** Where all ad networks are, each under its name; without it, where their documentation says. */
   LANEWAY_AD_NETWORK_URL: z.url().optional(),
+  /** For networks that take any, as the local ones do. */
   LANEWAY_AD_NETWORK_TOKEN: z.string().min(1).optional(),
+  /** `{"google_ads":{"clientId":…,"clientSecret":…,"refreshToken":…,"loginCustomerId":…},"meta":{"token":…},"tiktok":{"token":…}}` */
+  LANEWAY_AD_NETWORK_CREDENTIALS: json.pipe(adNetworkCredentials).optional(),
 
   LANEWAY_HOST: z.string().default('127.0.0.1'),
   LANEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(0),

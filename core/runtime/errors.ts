@@ -20,6 +20,8 @@ export const errorCodes = [
   'effect.rejected',
   'effect.unavailable',
   'effect.limited',
+  'effect.unauthorized',
+  'effect.conflict',
   'effect.outcome_unknown',
   'operators.refused',
   'config.invalid',

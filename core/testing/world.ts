@@ -55,15 +55,16 @@ async function ensureTemplate(admin: pg.Client, adminUrl: string): Promise<void>
   }
 }
 
-/** The Redis server and an unused prefix, for tests that need no database. */
-export const unusedPrefix = (): Pick<World, 'redisUrl' | 'stack'> => ({
+/** Servers and an unused prefix, for tests that need no database. */
+export const unusedPrefix = (): Pick<World, 'redisUrl' | 'networksUrl' | 'stack'> => ({
   redisUrl: setting('LANEWAY_TEST_REDIS_URL'),
+  networksUrl: process.env['LANEWAY_TEST_NETWORKS_URL'] ?? '',
   stack: `t${randomBytes(5).toString('hex')}`,
 });
 
 export async function createWorld(): Promise<World> {
   const adminUrl = setting('LANEWAY_TEST_POSTGRES_URL');
-  const { redisUrl, stack } = unusedPrefix();
+  const { redisUrl, networksUrl, stack } = unusedPrefix();
   const admin = new pg.Client({ connectionString: adminUrl });
   await admin.connect();
   try {
@@ -80,7 +81,7 @@ export async function createWorld(): Promise<World> {
     postgresUrl,
     redisUrl,
     stack,
-    networksUrl: process.env['LANEWAY_TEST_NETWORKS_URL'] ?? '',
+    networksUrl,
     async [Symbol.asyncDispose]() {
       await postgres.close();
       const cleaner = new pg.Client({ connectionString: adminUrl });

@@ -89,15 +89,21 @@ const campaignFrom = (calls: readonly NetworkCall[]): Readonly<Record<string, un
 function twins(calls: readonly NetworkCall[], claimed: ReadonlySet<string>): Finding[] {
   const creations = calls.filter(({ op }) => op === 'create');
   const findings: Finding[] = [];
-  for (const same of Map.groupBy(creations, (c) => keyOf(c.network, c.account, String(c.body['tag']))).values()) {
+  for (const same of Map.groupBy(creations, (c) => keyOf(c.network, c.account, tagOf(c))).values()) {
     const [first] = same;
     if (first === undefined) continue;
-    const name = `campaign ${String(first.body['tag'])} of account ${first.account} on ${first.network}`;
+    const name = `campaign ${tagOf(first)} of account ${first.account} on ${first.network}`;
     if (same.length > 1) findings.push({ kind: 'duplicated', what: `${name} was created ${same.length} times` });
     else if (!claimed.has(keyOf(first.network, first.id)))
       findings.push({ kind: 'duplicated', what: `${name} exists although none of ours is it` });
   }
   return findings;
+}
+
+/** Ours stands in brackets at the end of the name; a campaign without one is known by its whole name. */
+function tagOf({ body }: NetworkCall): string {
+  const name = String(body['name']);
+  return /\(([^()]+)\)$/.exec(name)?.[1] ?? name;
 }
 
 /** Intents that rest although what they want was never done. */

@@ -173,14 +173,14 @@ mustFail(
 
 mustFailOutside(
   'lost: a campaign that the network holds otherwise than its record says',
-  async (own) => void (await own.changeAtNetwork({ status: 'ACTIVE' })),
+  async (own) => await own.changeAtNetwork({ state: 'active' }),
   { lost: 1 },
   /should be paused but the network has ACTIVE/,
 );
 
 mustFailOutside(
   'lost: a campaign with a budget that nobody asked for',
-  async (own) => void (await own.changeAtNetwork({ dailyBudgetMinor: 1 })),
+  async (own) => await own.changeAtNetwork({ dailyBudgetMinor: 1 }),
   { lost: 1 },
   /should have a budget of 500 but the network has 1/,
 );
@@ -233,7 +233,7 @@ mustFailOutside(
   'duplicated: a twin of a campaign on a network',
   async (own) => void (await own.createAt('meta')),
   { duplicated: 1 },
-  /campaign shop-1\/c1 of account .* on meta was created 2 times/,
+  /campaign lw-c1 of account .* on meta was created 2 times/,
 );
 
 mustFailOutside(

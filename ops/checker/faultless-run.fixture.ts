@@ -1,8 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { connectSQS } from '../../core/clients/sqs.ts';
+import { derivedAccountId } from '../../core/contexts/ad-networks/accounts.ts';
+import { connectAdNetworks, sameCredentials } from '../../core/contexts/ad-networks/connect.ts';
+import type { CampaignFields } from '../../core/contexts/ad-networks/network.ts';
 import { type RawEnvelope, envelopeSchema } from '../../core/events/envelope.ts';
 import type { Database } from '../../core/database/tables.ts';
+import { systemClock } from '../../core/runtime/clock.ts';
 import { createWorld } from '../../core/testing/world.ts';
 import type { SentEvent } from '../load/load-event.ts';
 import { type CheckReport, checkRun } from './check.ts';
@@ -94,19 +99,22 @@ export async function faultlessRun() {
   const { QueueUrl: deadLetterUrl = '' } = await sqs.send(
     new CreateQueueCommand({ QueueName: `${world.stack}-dead.fifo`, Attributes: { FifoQueue: 'true' } }),
   );
-  const account = world.stack;
-  const network = async (method: string, path: string, body: object): Promise<string> => {
-    const response = await fetch(`${world.networksUrl}${path}`, {
-      method,
-      headers: { authorization: 'Bearer t', connection: 'close' },
-      body: JSON.stringify(body),
-    });
-    const answer: unknown = await response.json();
-    if (!response.ok) throw new Error(`the fake network answers ${response.status}`);
-    return typeof answer === 'object' && answer !== null && 'id' in answer ? String(answer.id) : '';
+  const account = derivedAccountId(world.stack);
+  const networks = connectAdNetworks({
+    baseUrl: world.networksUrl,
+    credentials: sameCredentials('t'),
+    clock: systemClock,
+  });
+  const adAccount = { accountId: account, currency: 'EUR', timeZone: 'UTC' };
+  const network = (id: string) => {
+    const found = networks.find((each) => each.id === id);
+    if (found === undefined) throw new Error(`there is no network ${id}`);
+    return found;
   };
-  const creation = { name: 'Sale', tag: 'shop-1/c1', dailyBudgetMinor: 500, currency: 'EUR', status: 'ACTIVE' };
-  const createAt = (name: string) => network('POST', `/${name}/v1/accounts/${account}/campaigns`, creation);
+  const signal = AbortSignal.timeout(60_000);
+  const creation = { name: 'Sale (lw-c1)', dailyBudgetMinor: 500, state: 'active' } as const;
+  const createAt = (id: string) =>
+    network(id).createCampaign(adAccount, creation, randomUUID().replaceAll('-', ''), signal);
 
   let seq = 0;
   for (const [merchantId, eventIds] of accepted) {
@@ -147,7 +155,9 @@ export async function faultlessRun() {
     ('shop-1', '2026-11-22', 'meta', 'c1', 900, 10, 1.5, 7000000, 'EUR', ${at(9)}, 'a1', now()),
     ('shop-1', '2026-11-22', 'tiktok', 'c1', 70, 10, 1.5, 7000000, 'EUR', ${at(20)}, 'e1', now())`.execute(db);
   const [meta, tiktok] = [await createAt('meta'), await createAt('tiktok')];
-  await network('PATCH', `/meta/v1/accounts/${account}/campaigns/${meta}`, { status: 'PAUSED' });
+  const changeAtNetwork = (fields: Partial<CampaignFields>) =>
+    network('meta').changeCampaign(adAccount, meta, fields, signal);
+  await changeAtNetwork({ state: 'paused' });
   await sql`insert into campaign_network_states (merchant_id, campaign_id, ad_network_id, desired_state,
       desired_event_id, desired, status, actual_state, external_id, desired_at, synced_at) values
     ('shop-1', 'c1', 'meta', 'paused', 'c2', '{}', 'live', 'paused', ${meta}, now(), now()),
@@ -157,7 +167,7 @@ export async function faultlessRun() {
     db,
     /** The networks know the merchant by this account. */
     createAt,
-    changeAtNetwork: (body: object) => network('PATCH', `/meta/v1/accounts/${account}/campaigns/${meta}`, body),
+    changeAtNetwork,
     async deadLetter(body: string, handler: string, deduplicationId: string) {
       await sqs.send(
         new SendMessageCommand({

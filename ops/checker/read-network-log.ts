@@ -6,6 +6,7 @@ const answer = z.object({
     z.object({
       network: z.string(),
       account: z.string(),
+      kind: z.string(),
       op: z.enum(['create', 'update']),
       id: z.string(),
       body: z.record(z.string(), z.unknown()),
@@ -13,12 +14,12 @@ const answer = z.object({
   ),
 });
 
-/** The fake networks' append-only log of the calls that took effect. */
+/** The fake networks' append-only log of the calls on campaigns that took effect. */
 export async function readNetworkLog(url: string): Promise<NetworkCall[]> {
   const response = await fetch(`${url}/_log`, {
     headers: { connection: 'close' },
     signal: AbortSignal.timeout(30_000),
   });
   if (!response.ok) throw new Error(`the fake networks answer ${response.status}`);
-  return answer.parse(await response.json()).calls;
+  return answer.parse(await response.json()).calls.filter(({ kind }) => kind === 'campaign');
 }

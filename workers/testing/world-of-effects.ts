@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { type EffectActorOptions, type EffectActors, createEffectActors } from '../effects.ts';
 import { connectDynamoDB } from '../../core/clients/dynamodb.ts';
 import { connectRedis } from '../../core/clients/redis.ts';
+import { createAdAccounts, derivedAccountId } from '../../core/contexts/ad-networks/accounts.ts';
+import { connectAdNetworks, sameCredentials } from '../../core/contexts/ad-networks/connect.ts';
 import { createAdNetworkDriver } from '../../core/contexts/ad-networks/driver.ts';
 import { declareIntents } from '../../core/database/intents.ts';
 import type { DestinationDriver } from '../../core/events/destination.ts';
 import { registry } from '../../core/events/registry.ts';
 import { type Clock, dayOf, systemClock } from '../../core/runtime/clock.ts';
-import { encodeMerchant } from '../../core/runtime/ids.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { createDynamoTable } from '../../core/testing/dynamo-table.ts';
 import { seedInbox } from '../../core/testing/engine.ts';
@@ -24,7 +25,7 @@ const loggedCalls = z.object({
     }),
   ),
 });
-const listedCampaigns = z.object({ campaigns: z.array(z.object({ id: z.string() })) });
+const listedCampaigns = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 const LEASE_MS = 1_500;
 const DEADLINE_MS = 700;
@@ -44,7 +45,7 @@ export interface EffectWorld extends AsyncDisposable {
   /** Wakes what is due, as the sweeper does, until the intent is in this state. */
   reaches(state: string, actors: EffectActors): Promise<NonNullable<Awaited<ReturnType<typeof intentOf>>>>;
   fault(kind: string, times: number, on?: string): Promise<void>;
-  /** Calls of this merchant that took effect at the network. */
+  /** Calls of this merchant that took effect at the network; names without the tag at their end. */
   calls(): Promise<{ op: string; body: { status?: string | undefined; name?: string | undefined } }[]>;
   campaigns(): Promise<{ id: string }[]>;
 }
@@ -63,12 +64,19 @@ export const intentOf = ({ postgres }: World) =>
 export async function setUpEffects(): Promise<EffectWorld> {
   const world = await createWorld();
   const merchantId = `shop-${world.stack}`;
-  const account = `m-${encodeMerchant(merchantId)}`;
+  const account = derivedAccountId(merchantId);
   const redis = connectRedis(world.redisUrl, world.stack);
   const dynamodb = connectDynamoDB();
   const claimsTable = `${world.stack}-claims`;
   await createDynamoTable(dynamodb, claimsTable);
-  const driver = createAdNetworkDriver({ baseUrl: world.networksUrl, token: 'test', clock: systemClock });
+  const networks = connectAdNetworks({
+    baseUrl: world.networksUrl,
+    credentials: sameCredentials('test'),
+    clock: systemClock,
+  });
+  const accountIdOf = () => Promise.resolve(account);
+  const accounts = createAdAccounts({ clock: systemClock, accountIdOf });
+  const driver = createAdNetworkDriver({ networks, accounts, clock: systemClock });
   const started: EffectActors[] = [];
   const { db } = world.postgres;
   return {
@@ -146,13 +154,15 @@ export async function setUpEffects(): Promise<EffectWorld> {
     async calls() {
       // The log is of all accounts.
       const log = loggedCalls.parse(await (await fetch(`${world.networksUrl}/_log`)).json());
-      return log.calls.filter((call) => call.account === account);
+      return log.calls
+        .filter((call) => call.account === account)
+        .map(({ op, body }) => ({ op, body: { ...body, name: body.name?.replace(/ \(lw-\w+\)$/, '') } }));
     },
     async campaigns() {
-      const answer = await fetch(`${world.networksUrl}/meta/v1/accounts/${encodeURIComponent(account)}/campaigns`, {
+      const answer = await fetch(`${world.networksUrl}/meta/v26.0/act_${account}/campaigns`, {
         headers: { authorization: 'Bearer test' },
       });
-      return listedCampaigns.parse(await answer.json()).campaigns;
+      return listedCampaigns.parse(await answer.json()).data;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(started.map((actors) => actors.stop()));

@@ -1,11 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createAdAccounts, derivedAccountId } from './accounts.ts';
+import { campaignTag } from './campaign-name.ts';
+import { connectAdNetworks, sameCredentials } from './connect.ts';
 import { createAdNetworkDriver } from './driver.ts';
 import { performanceMetrics } from './events.ts';
 import { readNetworkStates } from './reads.ts';
 import { synchronizeCampaignStateWithAdNetworks } from './synchronize-campaign-state-with-ad-networks.ts';
 import type { EffectCall } from '../../events/destination.ts';
 import type { Emission } from '../../events/handler.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
 import { type World, createWorld } from '../../testing/world.ts';
@@ -15,7 +19,11 @@ const clock = { now: () => NOON, sleep: async () => undefined };
 const signal = () => new AbortController().signal;
 
 const driverOf = ({ networksUrl }: World, token = 'test') =>
-  createAdNetworkDriver({ baseUrl: networksUrl, token, clock });
+  createAdNetworkDriver({
+    networks: connectAdNetworks({ baseUrl: networksUrl, credentials: sameCredentials(token), clock }),
+    accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
+    clock,
+  });
 
 /** The fake networks are shared by all test files: a merchant of this world has accounts of its own there. */
 const callOf = ({ stack }: World, more: Partial<EffectCall> = {}): EffectCall => ({
@@ -45,9 +53,9 @@ test('a campaign is created once and changed from then on', async () => {
   await using world = await createWorld();
   const driver = driverOf(world);
   const call = callOf(world);
+  const name = `Winter sale (${campaignTag(call.merchantId, 'cmp-1')})`;
   assert.is(await driver.probe(call, signal()), undefined);
   const created = await driver.send(call, signal());
-  assert.equal(created.actual, { state: 'active', name: 'Winter sale', dailyBudgetMinor: 5_000, currency: 'EUR' });
   assert.ok(driver.satisfies(call, created));
 
   const desired = { ...call.desired, state: 'paused', dailyBudgetMinor: 7_000 };
@@ -55,16 +63,18 @@ test('a campaign is created once and changed from then on', async () => {
   assert.not(driver.satisfies(second, created));
   const changed = await driver.send(second, signal());
   assert.is(changed.externalId, created.externalId);
-  assert.equal(changed.actual, { state: 'paused', name: 'Winter sale', dailyBudgetMinor: 7_000, currency: 'EUR' });
-  assert.equal(await driver.probe(second, signal()), changed);
+  assert.equal(await driver.probe(second, signal()), {
+    externalId: created.externalId,
+    actual: { state: 'paused', name, dailyBudgetMinor: 7_000, currency: 'EUR' },
+  });
 });
 
 test('a campaign whose creation got no answer is found by its tag', async () => {
   await using world = await createWorld();
   const driver = driverOf(world);
   const call = callOf(world);
-  const account = encodeURIComponent(`m-${world.stack}~2Fa~3Ab~20~7B~C3~BC~7D`);
-  const faults = [{ network: 'meta', account: decodeURIComponent(account), kind: 'commit_then_drop', times: 1 }];
+  const account = derivedAccountId(call.merchantId);
+  const faults = [{ network: 'meta', account, kind: 'commit_then_drop', times: 1 }];
   await fetch(`${world.networksUrl}/_control/faults`, { method: 'POST', body: JSON.stringify(faults) });
   assert.is(await codeOf(driver.send(call, signal())), 'effect.outcome_unknown');
   const found = await driver.probe(call, signal());
@@ -72,37 +82,52 @@ test('a campaign whose creation got no answer is found by its tag', async () => 
   assert.is(await driver.probe(callOf(world, { objectKey: 'cmp-2' }), signal()), undefined);
 });
 
-test('of twins the one that is already ours goes on', async () => {
+test('of twins the one that is already ours goes on, else the older one', async () => {
   await using world = await createWorld();
   const driver = driverOf(world);
   const first = await driver.send(callOf(world), signal());
   const second = await driver.send(callOf(world), signal());
   assert.is.not(first.externalId, second.externalId);
-  assert.is(
-    (await driver.probe(callOf(world, { externalId: second.externalId }), signal()))?.externalId,
-    second.externalId,
-  );
-  assert.is((await driver.probe(callOf(world), signal()))?.externalId, first.externalId);
+  const probed = async (more: Partial<EffectCall>) => (await driver.probe(callOf(world, more), signal()))?.externalId;
+  assert.is(await probed({ externalId: second.externalId }), second.externalId);
+  assert.is(await probed({}), first.externalId);
 });
 
-test('what the network can never do is rejected', async () => {
+test('a campaign that has ended is made and ended where the network never had it, and is never changed again', async () => {
   await using world = await createWorld();
   const driver = driverOf(world);
-  assert.is(await codeOf(driverOf(world, '').send(callOf(world), signal())), 'effect.rejected');
-  assert.is(await codeOf(driver.send(callOf(world, { externalId: 'none' }), signal())), 'effect.rejected');
+  const ended = callOf(world, { desired: { ...callOf(world).desired, state: 'ended' } });
+  const made = await driver.send(ended, signal());
+  const held = await driver.probe(ended, signal());
+  assert.equal([held?.externalId, held?.actual['state']], [made.externalId, 'ended']);
+  assert.ok(
+    held !== undefined && driver.satisfies(callOf(world, { desired: { ...ended.desired, name: 'New' } }), held),
+  );
+});
+
+test('what the network can never do is rejected, and credentials are another matter', async () => {
+  await using world = await createWorld();
+  const driver = driverOf(world);
+  assert.is(await codeOf(driver.send(callOf(world, { externalId: '1' }), signal())), 'effect.rejected');
   assert.is(await codeOf(driver.send(callOf(world, { desired: {} }), signal())), 'effect.rejected');
-  const { externalId } = await driver.send(callOf(world), signal());
-  const inDollars = callOf(world, { externalId, desired: { ...callOf(world).desired, currency: 'USD' } });
+  const inDollars = callOf(world, { desired: { ...callOf(world).desired, currency: 'USD' } });
   assert.is(await codeOf(driver.send(inDollars, signal())), 'effect.rejected');
+  assert.is(await codeOf(driverOf(world, '').send(callOf(world), signal())), 'effect.unauthorized');
 });
 
 test("a day's figures are observed after success, and not being able to is no failure", async () => {
   await using world = await createWorld();
-  const driver = driverOf(world);
+  const { networksUrl } = world;
+  // The figures of the fakes are of today, so the clock must be too.
+  const driver = createAdNetworkDriver({
+    networks: connectAdNetworks({ baseUrl: networksUrl, credentials: sameCredentials('t'), clock: systemClock }),
+    accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
+    clock: systemClock,
+  });
   const call = callOf(world);
   const result = await driver.send(call, signal());
   const observed = await driver.observe?.(call, result, signal());
-  assert.is(observed?.['reportDate'], '2026-11-23');
+  assert.match(String(observed?.['reportDate']), /^\d{4}-\d\d-\d\d$/);
   assert.is(performanceMetrics.parse(observed?.['metrics']).currency, 'EUR');
   assert.is(await driver.observe?.(call, { ...result, externalId: 'none' }, signal()), undefined);
 });

@@ -1,9 +1,38 @@
-import { LanewayError } from '../../runtime/errors.ts';
+import { type ErrorCode, LanewayError } from '../../runtime/errors.ts';
 
-export interface AdNetworkHttp {
-  baseUrl: string;
-  token: string;
+export interface NetworkRequest {
+  method: 'GET' | 'POST' | 'DELETE';
+  url: string;
+  headers: Record<string, string>;
+  /** Sent as JSON; a string or form as it is. */
+  body?: unknown;
+  /** A read changes nothing, whatever its method: without an answer its outcome is not unknown. */
+  write: boolean;
+  /** Of the answer; 1 MB when it is not given. */
+  maxBytes?: number;
 }
+
+/** An answer as it came; `json` is undefined when it is none. */
+export interface NetworkAnswer {
+  status: number;
+  headers: Headers;
+  json: unknown;
+  text: string;
+}
+
+/**
+ * What a network says in an answer that is not a success, in our words:
+ * `rejected` for good; `conflict` not now, somebody else is at it; `limited` too often; `unauthorized` the token is not
+ * accepted; `away` it is out of service and did nothing; `unknown` nobody can say whether it was done.
+ */
+export interface Refusal {
+  kind: 'rejected' | 'conflict' | 'limited' | 'unauthorized' | 'away' | 'unknown';
+  said: string;
+  retryAfterMs?: number | undefined;
+}
+
+/** How a network says no: undefined for a success. Only asked about answers that are JSON. */
+export type ReadRefusal = (answer: NetworkAnswer) => Refusal | undefined;
 
 const MAX_ANSWER_BYTES = 1_000_000;
 /** The connection was never made, so the call was certainly not carried out. */
@@ -16,65 +45,92 @@ const NOT_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** Request not read in time, too early, too many, out of service: all say that nothing was done. */
-const NOT_CARRIED_OUT = new Set([408, 425, 429, 503]);
-const TOO_MANY = 429;
+const codes = {
+  rejected: 'effect.rejected',
+  conflict: 'effect.conflict',
+  limited: 'effect.limited',
+  unauthorized: 'effect.unauthorized',
+  away: 'effect.unavailable',
+  unknown: 'effect.outcome_unknown',
+} as const satisfies Record<Refusal['kind'], ErrorCode>;
 
 /**
- * One call with its answer as JSON. Throws `effect.rejected` when the network refused for good, `effect.unavailable` when
- * the call was not carried out and may be repeated, `effect.limited` when that was because there were too many, and `effect.outcome_unknown` when nobody can say.
+ * One call with its answer as JSON. Throws `effect.rejected` (never retried) when the network refused for good;
+ * `effect.conflict`, `effect.limited`, `effect.unauthorized` and `effect.unavailable` when the call was certainly not carried
+ * out; `effect.outcome_unknown` when a write may have been.
  */
-export async function callAdNetwork(
-  { baseUrl, token }: AdNetworkHttp,
-  method: 'GET' | 'POST' | 'PATCH',
-  path: string,
+export async function callNetwork(
+  request: NetworkRequest,
   signal: AbortSignal,
-  change?: { idempotencyKey: string; body: Record<string, unknown> },
+  readRefusal: ReadRefusal,
 ): Promise<unknown> {
-  let response: Response;
-  let text: string;
+  const { method, url, headers, body, write } = request;
+  const raw = body === undefined || typeof body === 'string' || body instanceof FormData;
+  let answer: NetworkAnswer;
   try {
-    response = await fetch(baseUrl + path, {
+    const response = await fetch(url, {
       method,
       signal,
       redirect: 'error',
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        // Most networks know no such header. Those that do then refuse by themselves to do the same call twice.
-        ...(change === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'idempotency-key': change.idempotencyKey }),
-      },
-      ...(change === undefined ? {} : { body: JSON.stringify(change.body) }),
+      headers: { accept: 'application/json', ...(raw ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
     });
-    text = await readBounded(response);
+    const text = await readBounded(response, request.maxBytes ?? MAX_ANSWER_BYTES);
+    answer = { status: response.status, headers: response.headers, text, json: parsed(text) };
   } catch (error) {
-    throw notAnswered(error, method);
+    throw notAnswered(error, write);
   }
-  if (!response.ok) throw refusal(response, text, method);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw notUnderstood(method, error);
-  }
+  const refusal = answer.json === undefined ? byStatus(answer) : readRefusal(answer);
+  if (refusal === undefined) return answer.json;
+  throw refused(refusal, write);
 }
 
 /** An answer that the network does not document leaves open what a write did; a read changed nothing. */
-export const notUnderstood = (method: string, cause: unknown): LanewayError =>
+export const notUnderstood = (write: boolean, cause: unknown): LanewayError =>
   new LanewayError(
-    method === 'GET' ? 'effect.unavailable' : 'effect.outcome_unknown',
+    write ? 'effect.outcome_unknown' : 'effect.unavailable',
     'the ad network answered something that it does not document',
     { retry: 'backoff', cause },
   );
 
-async function readBounded(response: Response): Promise<string> {
+/** What an HTTP status says when the body says nothing. */
+export function byStatus({ status, headers, text }: NetworkAnswer): Refusal | undefined {
+  const said = `${status}: ${text.slice(0, 300)}`;
+  const seconds = Number(headers.get('retry-after'));
+  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : undefined;
+  if (status === 429) return { kind: 'limited', said, retryAfterMs };
+  // Not read in time, too early, out of service: all say that nothing was done.
+  if ([408, 425, 503].includes(status)) return { kind: 'away', said, retryAfterMs };
+  if (status === 401) return { kind: 'unauthorized', said };
+  if (status >= 500) return { kind: 'unknown', said };
+  if (status >= 400) return { kind: 'rejected', said };
+  return { kind: 'unknown', said: `an answer that is not JSON: ${said}` };
+}
+
+function refused({ kind, said, retryAfterMs }: Refusal, write: boolean): LanewayError {
+  const hint = kind === 'unauthorized' ? ' (check the credentials for this network)' : '';
+  const code = kind === 'unknown' && !write ? 'effect.unavailable' : codes[kind];
+  return new LanewayError(code, `the ad network answered ${said}${hint}`, {
+    retry: kind === 'rejected' ? 'never' : 'backoff',
+    ...(retryAfterMs === undefined ? {} : { detail: { retryAfterMs } }),
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readBounded(response: Response, maxBytes: number): Promise<string> {
   let size = 0;
   const parts: Uint8Array[] = [];
   const body: AsyncIterable<Uint8Array> | null = response.body;
   for await (const part of body ?? []) {
     size += part.byteLength;
-    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is over ${MAX_ANSWER_BYTES} bytes`);
+    if (size > maxBytes) throw new Error(`the answer is over ${maxBytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
@@ -84,9 +140,9 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : '';
 
 /** A read that got no answer changed nothing; a write may have been carried out. */
-function notAnswered(error: unknown, method: string): LanewayError {
+function notAnswered(error: unknown, write: boolean): LanewayError {
   const reason = error instanceof Error ? `${error.message} ${codeOf(error)}`.trim() : String(error);
-  if (method === 'GET' || NOT_SENT.has(codeOf(error)))
+  if (!write || NOT_SENT.has(codeOf(error)))
     return new LanewayError('effect.unavailable', `the ad network cannot be reached: ${reason}`, {
       retry: 'backoff',
       cause: error,
@@ -95,22 +151,4 @@ function notAnswered(error: unknown, method: string): LanewayError {
     retry: 'backoff',
     cause: error,
   });
-}
-
-function refusal(response: Response, text: string, method: string): LanewayError {
-  const { status } = response;
-  const said = `the ad network answered ${status}: ${text.slice(0, 300)}`;
-  if (NOT_CARRIED_OUT.has(status)) {
-    const seconds = Number(response.headers.get('retry-after'));
-    return new LanewayError(status === TOO_MANY ? 'effect.limited' : 'effect.unavailable', said, {
-      retry: 'backoff',
-      ...(Number.isFinite(seconds) && seconds > 0 ? { detail: { retryAfterMs: seconds * 1_000 } } : {}),
-    });
-  }
-  if (status >= 500) {
-    const code = method === 'GET' ? 'effect.unavailable' : 'effect.outcome_unknown';
-    return new LanewayError(code, said, { retry: 'backoff' });
-  }
-  const hint = status === 401 || status === 403 ? ' (check the token for this network)' : '';
-  return new LanewayError('effect.rejected', said + hint);
 }

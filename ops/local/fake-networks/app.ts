@@ -1,14 +1,19 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { openCampaignStore } from './campaign-store.ts';
-import { campaignRoutes, failure } from './campaigns.ts';
+import { createAccounts } from './accounts.ts';
+import { controlRoutes } from './control.ts';
+import { failure } from './failure.ts';
 import { createFaults } from './faults.ts';
+import { googleAdsRoutes } from './google-ads.ts';
 import { mailboxRoutes } from './mailbox.ts';
+import { metaRoutes } from './meta.ts';
+import { openObjectStore } from './object-store.ts';
+import { tiktokRoutes } from './tiktok.ts';
 
 /** Everything that stands for the world outside: ad networks, their control, the log of accepted calls, a mailbox. */
 export function createApp(dir: string) {
-  const store = openCampaignStore(dir);
-  const faults = createFaults();
+  const store = openObjectStore(dir);
+  const parts = { store, accounts: createAccounts(), faults: createFaults() };
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -17,10 +22,12 @@ export function createApp(dir: string) {
     const calls = store.calls.filter(({ n }) => n > after);
     return c.json({ calls, last: store.calls.at(-1)?.n ?? 0 });
   });
-  app.route('/_control/faults', faults.routes);
+  app.route('/_control/faults', parts.faults.routes);
+  app.route('/_control', controlRoutes(store, parts.accounts));
   app.route('/', mailboxRoutes(dir));
-  app.use('/:network/v1/*', faults.middleware);
-  app.route('/', campaignRoutes(store));
+  app.route('/google_ads', googleAdsRoutes(parts));
+  app.route('/meta', metaRoutes(parts));
+  app.route('/tiktok', tiktokRoutes(parts));
 
   app.notFound((c) => c.json(failure('not_found', `nothing at ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import { z } from 'zod';
-import { failure } from './campaigns.ts';
+import { failure } from './failure.ts';
 import { openJournal } from './journal.ts';
 
 const text = z.object({ Data: z.string() });

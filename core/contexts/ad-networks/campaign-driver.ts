@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { AdAccounts } from './accounts.ts';
+import { campaignTag, taggedName } from './campaign-name.ts';
+import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
+import type { EffectCall, EffectResult } from '../../events/destination.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+
+const desiredCampaign = z.looseObject({
+  state: z.enum(['active', 'paused', 'ended']),
+  name: z.string(),
+  dailyBudgetMinor: z.number(),
+  currency: z.string(),
+  endAt: z.string().optional(),
+});
+type DesiredCampaign = z.infer<typeof desiredCampaign>;
+
+/** Pushes a campaign to the state that is desired, or looks it up by its tag. */
+export interface CampaignDriver {
+  send(network: AdNetwork, call: EffectCall, signal: AbortSignal): Promise<EffectResult>;
+  probe(network: AdNetwork, call: EffectCall, signal: AbortSignal): Promise<EffectResult | undefined>;
+  satisfies(call: EffectCall, result: EffectResult): boolean;
+}
+
+export function createCampaignDriver(accounts: AdAccounts): CampaignDriver {
+  return {
+    async send(network, call, signal) {
+      const desired = desiredOf(call);
+      const account = await accounts.of(network, call.merchantId, signal);
+      if (account.currency !== desired.currency)
+        throw new LanewayError(
+          'effect.rejected',
+          `the ad account is kept in ${account.currency}, so a campaign in ${desired.currency} cannot be on it`,
+        );
+      const fields = fieldsOf(call, desired);
+      const externalId = await push(network, account, call, fields, signal);
+      return { externalId, actual: { ...fields, currency: account.currency } };
+    },
+
+    async probe(network, call, signal) {
+      const account = await accounts.of(network, call.merchantId, signal);
+      const tag = campaignTag(call.merchantId, call.objectKey);
+      const found = await network.findCampaigns(account, tag, signal);
+      const ours = chooseOfTwins(found, call.externalId);
+      if (ours === undefined) return undefined;
+      const { externalId, ...actual } = ours;
+      return { externalId, actual: { ...actual, currency: account.currency } };
+    },
+
+    satisfies(call, { actual }) {
+      const desired = desiredOf(call);
+      // What has ended cannot be changed any more.
+      if (desired.state === 'ended') return actual['state'] === 'ended';
+      const wanted = { ...fieldsOf(call, desired), currency: desired.currency };
+      return (['state', 'name', 'dailyBudgetMinor', 'currency'] as const).every((key) => actual[key] === wanted[key]);
+    },
+  };
+}
+
+async function push(
+  network: AdNetwork,
+  account: AdAccount,
+  call: EffectCall,
+  fields: CampaignFields,
+  signal: AbortSignal,
+): Promise<string> {
+  if (call.externalId !== undefined) {
+    await network.changeCampaign(account, call.externalId, fields, signal);
+    return call.externalId;
+  }
+  const made = await network.createCampaign(account, fields, call.idempotencyKey, signal);
+  // No network takes a new campaign that has ended.
+  if (fields.state === 'ended') await network.changeCampaign(account, made, { state: 'ended' }, signal);
+  return made;
+}
+
+/**
+ * Of twins, which only a network without idempotency keys can hold, the one that is already ours goes on, else the oldest
+ * that still can: ids grow. The reconciler ends the others.
+ */
+export function chooseOfTwins(
+  found: readonly NetworkCampaign[],
+  externalId: string | undefined,
+): NetworkCampaign | undefined {
+  const oldestFirst = found.toSorted(
+    (a, b) => a.externalId.length - b.externalId.length || (a.externalId < b.externalId ? -1 : 1),
+  );
+  return (
+    oldestFirst.find((each) => each.externalId === externalId) ??
+    oldestFirst.find(({ state }) => state !== 'ended') ??
+    oldestFirst[0]
+  );
+}
+
+const fieldsOf = (call: EffectCall, { state, name, dailyBudgetMinor, endAt }: DesiredCampaign): CampaignFields => ({
+  state,
+  name: taggedName(name, campaignTag(call.merchantId, call.objectKey)),
+  dailyBudgetMinor,
+  endAt,
+});
+
+/** Nobody but a handler of ours writes intents, so one that cannot be read will not become readable. */
+function desiredOf(call: EffectCall): DesiredCampaign {
+  const parsed = desiredCampaign.safeParse(call.desired);
+  if (parsed.success) return parsed.data;
+  throw new LanewayError('effect.rejected', 'the intent does not say what the campaign should be', {
+    cause: parsed.error,
+  });
+}

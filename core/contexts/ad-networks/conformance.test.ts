@@ -1,0 +1,157 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { derivedAccountId } from './accounts.ts';
+import { connectAdNetworks, sameCredentials } from './connect.ts';
+import type { AdAccount, AdNetwork, CampaignFields } from './network.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+import { unusedPrefix } from '../../testing/world.ts';
+
+/** What every ad network must do for us, whatever its interface looks like. One account for each test. */
+const { networksUrl } = unusedPrefix();
+const networks = connectAdNetworks({
+  baseUrl: networksUrl,
+  credentials: sameCredentials('test'),
+  clock: systemClock,
+});
+const signal = () => AbortSignal.timeout(20_000);
+const newAccount = (): AdAccount => ({
+  accountId: derivedAccountId(unusedPrefix().stack),
+  currency: 'EUR',
+  timeZone: 'UTC',
+});
+const sale: CampaignFields = { state: 'active', name: 'Sale (lw-0123456789abcdef0123)', dailyBudgetMinor: 5_007 };
+const key = () => crypto.randomUUID().replaceAll('-', '');
+
+const control = async (path: string, body: unknown) => {
+  const response = await fetch(`${networksUrl}/_control/${path}`, { method: 'POST', body: JSON.stringify(body) });
+  assert.is(response.status, 201);
+};
+const fault = (network: AdNetwork, { accountId: account }: AdAccount, kind: string, on = 'writes', times = 1) =>
+  control('faults', [{ network: network.id, account, kind, on, times }]);
+
+async function failureOf(work: Promise<unknown>): Promise<LanewayError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof LanewayError) return error;
+    throw error;
+  }
+  throw new Error('the call did not fail');
+}
+
+for (const network of networks) {
+  const create = (account: AdAccount, fields: Partial<CampaignFields> = {}) =>
+    network.createCampaign(account, { ...sale, ...fields }, key(), signal());
+  const find = (account: AdAccount) => network.findCampaigns(account, 'lw-0123456789abcdef0123', signal());
+
+  test(`${network.id}: a campaign is created, found by its tag, changed, and ended for good`, async () => {
+    const account = newAccount();
+    assert.equal(await find(account), []);
+    const externalId = await create(account);
+    assert.equal(await find(account), [{ externalId, ...sale }]);
+    const changes = { state: 'paused', name: `New ${sale.name}`, dailyBudgetMinor: 7_001 } as const;
+    for (let times = 0; times < 2; times++) await network.changeCampaign(account, externalId, changes, signal());
+    assert.equal(await network.listCampaigns(account, signal()), [{ externalId, ...changes }]);
+    for (let times = 0; times < 2; times++)
+      await network.changeCampaign(account, externalId, { state: 'ended' }, signal());
+    assert.equal(await network.listCampaigns(account, signal()), []);
+    assert.equal(
+      (await find(account)).map(({ state }) => state),
+      ['ended'],
+    );
+    const late = await failureOf(network.changeCampaign(account, externalId, { state: 'active' }, signal()));
+    assert.equal([late.code, late.retry], ['effect.rejected', 'never']);
+  });
+
+  test(`${network.id}: accounts are apart, and say what they are kept in`, async () => {
+    const account = newAccount();
+    const settings = { network: network.id, account: account.accountId, currency: 'JPY', timeZone: 'Asia/Tokyo' };
+    await control('accounts', settings);
+    const read = await network.readAccount(account.accountId, signal());
+    assert.equal(read, { accountId: account.accountId, currency: 'JPY', timeZone: 'Asia/Tokyo' });
+    await network.createCampaign(read, sale, key(), signal());
+    assert.equal(
+      (await find(read)).map(({ dailyBudgetMinor }) => dailyBudgetMinor),
+      [5_007],
+    );
+    assert.equal(await find(newAccount()), []);
+  });
+
+  test(`${network.id}: each kind of refusal is told apart from the others, and none is taken for a success`, async () => {
+    const account = newAccount();
+    const expected = [
+      ['error400', 'effect.rejected', 'never'],
+      ['error429', 'effect.limited', 'backoff'],
+      ['conflict', 'effect.conflict', 'backoff'],
+      ['error500', 'effect.outcome_unknown', 'backoff'],
+    ] as const;
+    for (const [kind, code, retry] of expected) {
+      await fault(network, account, kind);
+      const error = await failureOf(create(account));
+      assert.equal([kind, error.code, error.retry], [kind, code, retry]);
+    }
+    assert.equal(await find(account), []);
+    await fault(network, account, 'error500', 'reads');
+    assert.is((await failureOf(find(account))).code, 'effect.unavailable');
+    const unknown = network.changeCampaign(account, '999', { state: 'paused' }, signal());
+    assert.is((await failureOf(unknown)).code, 'effect.rejected');
+  });
+
+  test(`${network.id}: a token that is not accepted is neither the call's fault nor the network's`, async () => {
+    const account = newAccount();
+    await fault(network, account, 'token_expired', 'writes', network.id === 'google_ads' ? 2 : 1);
+    assert.is((await failureOf(create(account))).code, 'effect.unauthorized');
+    assert.equal(await find(account), []);
+    await create(account);
+  });
+
+  test(`${network.id}: what took effect without an answer is unknown, and found afterwards`, async () => {
+    const account = newAccount();
+    for (const kind of ['commit_then_drop', 'commit_then_500']) {
+      await fault(network, account, kind);
+      const name = `${kind} ${sale.name}`;
+      assert.is((await failureOf(create(account, { name }))).code, 'effect.outcome_unknown');
+      assert.ok((await find(account)).some((each) => each.name === name));
+    }
+  });
+
+  test(`${network.id}: a report has a row for each day and campaign, and reading it again finds the same`, async () => {
+    const account = newAccount();
+    const ids = [await create(account), await create(account, { name: `Two ${sale.name}` })];
+    const to = new Date(systemClock.now()).toISOString().slice(0, 10);
+    const from = new Date(systemClock.now() - 2 * 86_400_000).toISOString().slice(0, 10);
+    const rows = await network.report(account, { from, to }, signal());
+    assert.equal(rows.map(({ externalId }) => externalId).toSorted(), [...ids, ...ids, ...ids].toSorted());
+    assert.ok(rows.every((row) => Number.isInteger(row.spendMicros) && row.spendMicros > 0 && row.clicks > 0));
+    assert.equal(await network.report(account, { from, to }, signal()), rows);
+  });
+
+  test(`${network.id}: listings are complete however many pages they take`, async () => {
+    const account = newAccount();
+    await Promise.all(Array.from({ length: 30 }, (_, n) => create(account, { name: `${n} ${sale.name}` })));
+    assert.is((await network.listCampaigns(account, signal())).length, 30);
+  });
+}
+
+test('Google refuses a second campaign of one name, which is to be looked up', async () => {
+  const [google] = networks;
+  assert.ok(google !== undefined);
+  const account = newAccount();
+  await google.createCampaign(account, sale, key(), signal());
+  const second = await failureOf(google.createCampaign(account, sale, key(), signal()));
+  assert.equal([second.code, second.message.includes('DUPLICATE_CAMPAIGN_NAME')], ['effect.outcome_unknown', true]);
+});
+
+test('Meta makes twins without a word; TikTok makes none while it remembers the request', async () => {
+  const [, meta, tiktok] = networks;
+  assert.ok(meta !== undefined && tiktok !== undefined);
+  const account = newAccount();
+  const sameKey = key();
+  for (const network of [meta, tiktok])
+    for (let times = 0; times < 2; times++) await network.createCampaign(account, sale, sameKey, signal());
+  assert.is((await meta.listCampaigns(account, signal())).length, 2);
+  assert.is((await tiktok.listCampaigns(account, signal())).length, 1);
+});
+
+test.run();

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { digitsOf } from './accounts.ts';
+import { figuresOf, daysBetween } from './figures.ts';
+import type { Refusals } from './faults.ts';
+import { type GaqlQuery, type GaqlRow, matches, parseGaql, project } from './gaql.ts';
+import { errorResponse, quotaFault, statusOf } from './google-ads-errors.ts';
+import { mutateRequest, planMutate, statusOfState } from './google-ads-mutate.ts';
+import type { NetworkParts } from './network.ts';
+import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
+
+const BATCH = 1_000;
+const TOKEN_SECONDS = 3_599;
+
+const search = z.looseObject({ query: z.string() });
+
+/**
+ * Google Ads over REST, version 26, mounted at `/google_ads`, with the token endpoint that stands for
+ * oauth2.googleapis.com.
+ */
+export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
+  const api = new Hono<{ Bindings: HttpBindings }>();
+  const tokens = new Set<string>();
+
+  api.post('/token', async (c) => {
+    const form = new URLSearchParams(await c.req.text());
+    if (form.get('grant_type') !== 'refresh_token' || (form.get('refresh_token') ?? '') === '')
+      return c.json({ error: 'invalid_grant', error_description: 'Bad Request' }, 400);
+    const token = `ya29.${randomUUID()}`;
+    tokens.add(token);
+    return c.json({ access_token: token, expires_in: TOKEN_SECONDS, token_type: 'Bearer' });
+  });
+
+  api.post('/v26/customers/:customer/:method', async (c) => {
+    const requestId = randomUUID();
+    const owner: Owner = { network: 'google_ads', account: c.req.param('customer') };
+    const method = c.req.param('method');
+    const bearer = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    const unauthenticated = () =>
+      errorResponse(
+        'UNAUTHENTICATED',
+        [
+          {
+            errorCode: { authenticationError: 'OAUTH_TOKEN_EXPIRED' },
+            message: 'Request had invalid authentication credentials.',
+          },
+        ],
+        requestId,
+      );
+    if (!tokens.has(bearer)) return unauthenticated();
+    const refusals: Refusals = {
+      internal: () =>
+        errorResponse(
+          'INTERNAL',
+          [{ errorCode: { internalError: 'INTERNAL_ERROR' }, message: 'An internal error has occurred.' }],
+          requestId,
+        ),
+      rejected: () =>
+        errorResponse(
+          'INVALID_ARGUMENT',
+          [{ errorCode: { campaignBudgetError: 'MONEY_AMOUNT_TOO_LARGE' }, message: 'injected' }],
+          requestId,
+        ),
+      limited: () => errorResponse('RESOURCE_EXHAUSTED', [quotaFault], requestId),
+      conflict: () =>
+        errorResponse(
+          'ABORTED',
+          [
+            {
+              errorCode: { databaseError: 'CONCURRENT_MODIFICATION' },
+              message: 'Multiple requests were attempting to modify the same resource at once.',
+            },
+          ],
+          requestId,
+        ),
+      tokenExpired: () => {
+        tokens.delete(bearer);
+        return unauthenticated();
+      },
+    };
+    const body: unknown = await c.req.json().catch(() => undefined);
+    const write = method === 'googleAds:mutate';
+    const answer = () => (write ? mutate(owner, body, requestId) : searchStream(owner, body, requestId, method));
+    const response = await faults.around(c, { ...owner, write }, refusals, answer);
+    // Errors of a stream come wrapped in an array.
+    if (method !== 'googleAds:searchStream' || response.ok || !response.headers.get('content-type')?.includes('json'))
+      return response;
+    return c.json([await response.json()], { status: response.status as 400, headers: { 'request-id': requestId } });
+  });
+
+  function mutate(owner: Owner, body: unknown, requestId: string): Response {
+    const parsed = mutateRequest.safeParse(body);
+    if (!parsed.success)
+      return errorResponse(
+        'INVALID_ARGUMENT',
+        [{ errorCode: { requestError: 'INVALID_INPUT' }, message: z.prettifyError(parsed.error) }],
+        requestId,
+      );
+    const { mutateOperations, partialFailure, validateOnly } = parsed.data;
+    const { currency } = accounts.of(owner);
+    const planned = planMutate(store, owner, currency, mutateOperations, { removedNamesClash: false });
+    const wrong = planned.flatMap((each) => ('fault' in each ? [each.fault] : []));
+    // One bad operation undoes all of them, unless partial failure was asked for.
+    if (wrong.length > 0 && !partialFailure) return errorResponse('INVALID_ARGUMENT', wrong, requestId);
+    const headers = { 'request-id': requestId };
+    if (validateOnly) return Response.json({}, { headers });
+    return Response.json(
+      {
+        mutateOperationResponses: planned.map((each) => ('apply' in each ? each.apply() : {})),
+        ...(wrong.length > 0 ? { partialFailureError: statusOf(3, wrong, requestId) } : {}),
+      },
+      { headers },
+    );
+  }
+
+  function searchStream(owner: Owner, body: unknown, requestId: string, method: string): Response {
+    const parsed = search.safeParse(body);
+    if (!parsed.success || method !== 'googleAds:searchStream')
+      return errorResponse(
+        'NOT_FOUND',
+        [{ errorCode: { requestError: 'RPC_DEADLINE_TOO_SHORT' }, message: `no method ${method}` }],
+        requestId,
+      );
+    let query: GaqlQuery;
+    try {
+      query = parseGaql(parsed.data.query);
+    } catch (error) {
+      return errorResponse(
+        'INVALID_ARGUMENT',
+        [{ errorCode: { queryError: 'BAD_FIELD_NAME' }, message: String(error) }],
+        requestId,
+      );
+    }
+    const rows = rowsOf(owner, query).filter((row) => matches(query, row));
+    const results = rows.map((row) => project(query, row));
+    const fieldMask = query.fields.join(',');
+    const batches = Array.from({ length: Math.ceil(results.length / BATCH) }, (_, n) => ({
+      results: results.slice(n * BATCH, (n + 1) * BATCH),
+      fieldMask,
+      requestId,
+    }));
+    return Response.json(batches, { headers: { 'request-id': requestId } });
+  }
+
+  function rowsOf(owner: Owner, query: GaqlQuery): GaqlRow[] {
+    const { currency, timeZone } = accounts.of(owner);
+    switch (query.resource) {
+      case 'customer':
+        return [{ 'customer.id': owner.account, 'customer.currency_code': currency, 'customer.time_zone': timeZone }];
+      case 'campaign': {
+        const rows = store.list(owner, 'campaign').map((each) => campaignRow(owner, each));
+        return query.fields.some((field) => field.startsWith('metrics.'))
+          ? rows.flatMap((row) => metricRows(row, query))
+          : rows;
+      }
+      case 'ad_group':
+        return store.list(owner, 'ad_set').map((each) => ({
+          'ad_group.id': each.id,
+          'ad_group.name': textOf(each, 'name'),
+          'ad_group.status': statusOfState[textOf(each, 'status')],
+          'campaign.id': textOf(each, 'parentId'),
+        }));
+      case 'ad_group_ad':
+        return store.list(owner, 'ad').map((each) => ({
+          'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(each, 'parentId')}~${each.id}`,
+          'ad_group_ad.status': statusOfState[textOf(each, 'status')],
+          'ad_group_ad.ad.name': textOf(each, 'name'),
+        }));
+      default:
+        return [];
+    }
+  }
+
+  function campaignRow(owner: Owner, each: StoredObject): GaqlRow {
+    const digits = digitsOf(accounts.of(owner).currency);
+    return {
+      'campaign.id': each.id,
+      'campaign.resource_name': `customers/${owner.account}/campaigns/${each.id}`,
+      'campaign.name': textOf(each, 'name'),
+      'campaign.status': statusOfState[textOf(each, 'status')],
+      'campaign.campaign_budget': `customers/${owner.account}/campaignBudgets/${each.id}`,
+      'campaign.start_date_time': textOf(each, 'startAt'),
+      'campaign.end_date_time': textOf(each, 'endAt'),
+      'campaign_budget.amount_micros': String(numberOf(each, 'dailyBudgetMinor') * 10 ** (6 - digits)),
+    };
+  }
+
+  function metricRows(row: GaqlRow, query: GaqlQuery): GaqlRow[] {
+    const now = Date.now();
+    // Days that the query does not want are never made.
+    const wanted = daysBetween(
+      new Date(now - 89 * 86_400_000).toISOString().slice(0, 10),
+      new Date(now).toISOString().slice(0, 10),
+      now,
+    );
+    return wanted
+      .map((date): GaqlRow => {
+        const figures = figuresOf('google_ads', String(row['campaign.id']), date, now);
+        return {
+          ...row,
+          'segments.date': date,
+          'metrics.impressions': String(figures.impressions),
+          'metrics.clicks': String(figures.clicks),
+          'metrics.conversions': figures.conversions,
+          'metrics.cost_micros': String(figures.spendMicros),
+        };
+      })
+      .filter((each) => matches(query, each));
+  }
+
+  return api;
+}

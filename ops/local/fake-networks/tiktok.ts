@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { digitsOf } from './accounts.ts';
+import { daysBetween, figuresOf } from './figures.ts';
+import type { NetworkContext, Refusals } from './faults.ts';
+import type { NetworkParts } from './network.ts';
+import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
+
+/** For this long a `request_id` is remembered: the same call again then gives the first one's answer. */
+const REQUEST_MEMORY_MS = 10_000;
+
+const name = z.string().min(1).max(512);
+const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
+const budgetMode = z.enum(['BUDGET_MODE_DAY', 'BUDGET_MODE_TOTAL', 'BUDGET_MODE_INFINITE']);
+const campaignCreation = z.looseObject({
+  advertiser_id: z.string().regex(/^\d+$/),
+  campaign_name: name,
+  objective_type: z.string(),
+  budget_mode: budgetMode,
+  budget: z.number().positive(),
+  operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE'),
+  request_id: z
+    .string()
+    .regex(/^\d{1,19}$/)
+    .optional(),
+});
+const campaignChange = z.looseObject({
+  advertiser_id: z.string(),
+  campaign_id: z.string(),
+  campaign_name: name.optional(),
+  budget: z.number().positive().optional(),
+});
+const statusChange = z.looseObject({ advertiser_id: z.string(), operation_status: operation });
+const adGroupCreation = z.looseObject({
+  advertiser_id: z.string(),
+  campaign_id: z.string(),
+  adgroup_name: name,
+  operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE'),
+  request_id: z.string().optional(),
+});
+const adCreation = z.looseObject({
+  advertiser_id: z.string(),
+  adgroup_id: z.string(),
+  creatives: z
+    .array(z.looseObject({ ad_name: name, operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE') }))
+    .length(1),
+});
+
+/** TikTok answers HTTP 200 whatever happened; `code` 0 is the only success. */
+const answer = (code: number, message: string, data: unknown = {}): Response =>
+  Response.json({ code, message, request_id: randomUUID(), data });
+const ok = (data: unknown): Response => answer(0, 'OK', data);
+
+/** TikTok's Business API, version 1.3, mounted at `/tiktok`. Paths end in a slash; without it there is nothing. */
+export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
+  const api = new Hono<{ Bindings: HttpBindings }>({ strict: true }).basePath('/open_api/v1.3');
+  const remembered = new Map<string, { until: number; id: string }>();
+
+  const refusals: Refusals = {
+    internal: () => answer(50_000, 'System error.'),
+    rejected: () => answer(40_002, 'budget: the minimum budget is 50.'),
+    limited: () => answer(40_133, 'Too many requests. Please try again later.'),
+    conflict: () => answer(40_202, 'The object is being modified. Please try again.'),
+    tokenExpired: () => answer(40_105, 'Access token is incorrect or has been revoked.'),
+  };
+
+  const call = async <T extends z.ZodType>(
+    c: NetworkContext,
+    schema: T,
+    work: (owner: Owner, value: z.infer<T>) => Response,
+  ): Promise<Response> => {
+    if ((c.req.header('access-token') ?? '') === '') return answer(40_104, 'Access token is missing.');
+    const write = c.req.method !== 'GET';
+    const given: unknown = write ? await c.req.json().catch(() => undefined) : c.req.query();
+    const parsed = schema.safeParse(given);
+    const account = z.looseObject({ advertiser_id: z.string() }).safeParse(given).data?.advertiser_id ?? '';
+    const owner: Owner = { network: 'tiktok', account };
+    return faults.around(c, { ...owner, write }, refusals, () => {
+      if (!parsed.success) return answer(40_002, z.prettifyError(parsed.error));
+      return work(owner, parsed.data);
+    });
+  };
+
+  /** Creates once for each request id that is still remembered. */
+  const once = (owner: Owner, requestId: string | undefined, create: () => StoredObject): StoredObject => {
+    const now = Date.now();
+    for (const [key, { until }] of remembered) if (until < now) remembered.delete(key);
+    const key = `${owner.account}/${requestId}`;
+    const earlier = requestId === undefined ? undefined : store.get(owner, remembered.get(key)?.id ?? '');
+    if (earlier !== undefined) return earlier;
+    const made = create();
+    if (requestId !== undefined) remembered.set(key, { until: now + REQUEST_MEMORY_MS, id: made.id });
+    return made;
+  };
+  const digits = (owner: Owner): number => 10 ** digitsOf(accounts.of(owner).currency);
+
+  api.get('/advertiser/info/', (c) =>
+    call(c, z.looseObject({ advertiser_ids: z.string() }), (_, { advertiser_ids: asked }) => {
+      const ids = z.array(z.string()).parse(JSON.parse(asked));
+      const list = ids.map((id) => {
+        const { currency, timeZone } = accounts.of({ network: 'tiktok', account: id });
+        return { advertiser_id: id, currency, timezone: timeZone };
+      });
+      return ok({ list });
+    }),
+  );
+
+  api.post('/campaign/create/', (c) =>
+    call(c, campaignCreation, (owner, wanted) => {
+      const same = store
+        .list(owner, 'campaign')
+        .some((each) => textOf(each, 'name') === wanted.campaign_name && textOf(each, 'status') !== 'ENDED');
+      if (same && wanted.request_id === undefined) return answer(40_002, 'Campaign name already exists.');
+      const made = once(owner, wanted.request_id, () =>
+        store.create(owner, 'campaign', {
+          name: wanted.campaign_name,
+          status: wanted.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
+          dailyBudgetMinor: Math.round(wanted.budget * digits(owner)),
+          currency: accounts.of(owner).currency,
+        }),
+      );
+      return ok({ ...show(owner, made) });
+    }),
+  );
+  api.post('/campaign/update/', (c) =>
+    call(c, campaignChange, (owner, wanted) => {
+      const found = store.get(owner, wanted.campaign_id);
+      if (found === undefined) return answer(40_002, 'campaign_id: does not exist.');
+      if (textOf(found, 'status') === 'ENDED') return answer(40_002, 'The campaign has been deleted.');
+      store.update(owner, found.id, {
+        ...(wanted.campaign_name === undefined ? {} : { name: wanted.campaign_name }),
+        ...(wanted.budget === undefined ? {} : { dailyBudgetMinor: Math.round(wanted.budget * digits(owner)) }),
+      });
+      return ok({ campaign_id: found.id });
+    }),
+  );
+  api.post('/:collection{campaign|adgroup|ad}/status/update/', (c) => {
+    const field = `${c.req.param('collection')}_ids`;
+    const ids = z.looseObject({ [field]: z.array(z.string()).min(1).max(20) });
+    return call(c, statusChange.and(ids), (owner, wanted) => {
+      const asked = z.array(z.string()).parse(wanted[field]);
+      const known = asked.flatMap((id) => store.get(owner, id) ?? []);
+      if (known.length < asked.length) return answer(40_002, `${field}: does not exist.`);
+      if (known.some((each) => textOf(each, 'status') === 'ENDED' && wanted.operation_status !== 'DELETE'))
+        return answer(40_002, 'It has been deleted.');
+      for (const each of known) store.update(owner, each.id, { status: stateOf[wanted.operation_status] });
+      return ok({ [field]: asked, status: wanted.operation_status });
+    });
+  });
+  api.post('/adgroup/create/', (c) =>
+    call(c, adGroupCreation, (owner, wanted) => {
+      if (store.get(owner, wanted.campaign_id) === undefined) return answer(40_002, 'campaign_id: does not exist.');
+      const fields = {
+        name: wanted.adgroup_name,
+        status: wanted.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
+        parentId: wanted.campaign_id,
+      };
+      return ok({ adgroup_id: once(owner, wanted.request_id, () => store.create(owner, 'ad_set', fields)).id });
+    }),
+  );
+  api.post('/ad/create/', (c) =>
+    call(c, adCreation, (owner, wanted) => {
+      if (store.get(owner, wanted.adgroup_id) === undefined) return answer(40_002, 'adgroup_id: does not exist.');
+      const ids = wanted.creatives.map(
+        (creative) =>
+          store.create(owner, 'ad', {
+            name: creative.ad_name,
+            status: creative.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
+            parentId: wanted.adgroup_id,
+          }).id,
+      );
+      return ok({ ad_ids: ids });
+    }),
+  );
+
+  const page = z.looseObject({
+    advertiser_id: z.string(),
+    filtering: z.string().optional(),
+    page: z.coerce.number().int().min(1).default(1),
+    page_size: z.coerce.number().int().min(1).max(1_000).default(10),
+  });
+  const pageOf = <T>(all: readonly T[], at: number, size: number) => ({
+    list: all.slice((at - 1) * size, at * size),
+    page_info: {
+      page: at,
+      page_size: size,
+      total_number: all.length,
+      total_page: Math.max(1, Math.ceil(all.length / size)),
+    },
+  });
+  const campaignFilter = z.looseObject({
+    campaign_ids: z.array(z.string()).optional(),
+    campaign_name: z.string().optional(),
+    primary_status: z.string().optional(),
+  });
+
+  api.get('/campaign/get/', (c) =>
+    call(c, page, (owner, { filtering = '{}', page: at, page_size: size }) => {
+      const filter = campaignFilter.parse(JSON.parse(filtering));
+      const found = store.list(owner, 'campaign').filter(
+        (each) =>
+          (filter.campaign_ids === undefined || filter.campaign_ids.includes(each.id)) &&
+          (filter.campaign_name === undefined || textOf(each, 'name').includes(filter.campaign_name)) &&
+          // Deleted campaigns are shown only to whoever asks for all.
+          (filter.primary_status === 'STATUS_ALL' || textOf(each, 'status') !== 'ENDED'),
+      );
+      return ok(
+        pageOf(
+          found.map((each) => show(owner, each)),
+          at,
+          size,
+        ),
+      );
+    }),
+  );
+  for (const [path, kind, idField, nameField] of [
+    ['/adgroup/get/', 'ad_set', 'adgroup_id', 'adgroup_name'],
+    ['/ad/get/', 'ad', 'ad_id', 'ad_name'],
+  ] as const)
+    api.get(path, (c) =>
+      call(c, page, (owner, { page: at, page_size: size }) => {
+        const found = store.list(owner, kind).map((each) => ({
+          [idField]: each.id,
+          [nameField]: textOf(each, 'name'),
+          operation_status: operationOf[textOf(each, 'status')],
+        }));
+        return ok(pageOf(found, at, size));
+      }),
+    );
+
+  const report = z.looseObject({
+    start_date: z.iso.date(),
+    end_date: z.iso.date(),
+    data_level: z.string(),
+    page: z.coerce.number().int().default(1),
+    page_size: z.coerce.number().int().max(1_000).default(10),
+  });
+  api.get('/report/integrated/get/', (c) =>
+    call(c, report, (owner, { start_date: from, end_date: to, page: at, page_size: size }) => {
+      const days = (Date.parse(to) - Date.parse(from)) / 86_400_000;
+      if (days > 29) return answer(40_002, 'The time span must not exceed 30 days.');
+      const now = Date.now();
+      const rows = store.list(owner, 'campaign').flatMap(({ id }) =>
+        daysBetween(from, to, now).map((date) => {
+          const figures = figuresOf('tiktok', id, date, now);
+          return {
+            dimensions: { campaign_id: id, stat_time_day: `${date} 00:00:00` },
+            metrics: {
+              impressions: String(figures.impressions),
+              clicks: String(figures.clicks),
+              conversion: String(figures.conversions),
+              spend: (figures.spendMicros / 1e6).toFixed(6),
+            },
+          };
+        }),
+      );
+      return ok(pageOf(rows, at, size));
+    }),
+  );
+
+  function show(owner: Owner, each: StoredObject): Record<string, unknown> {
+    return {
+      advertiser_id: owner.account,
+      campaign_id: each.id,
+      campaign_name: textOf(each, 'name'),
+      operation_status: operationOf[textOf(each, 'status')],
+      secondary_status: textOf(each, 'status') === 'ENDED' ? 'CAMPAIGN_STATUS_DELETE' : 'CAMPAIGN_STATUS_ENABLE',
+      budget_mode: 'BUDGET_MODE_DAY',
+      budget: numberOf(each, 'dailyBudgetMinor') / digits(owner),
+    };
+  }
+
+  return api;
+}
+
+const stateOf = { ENABLE: 'ACTIVE', DISABLE: 'PAUSED', DELETE: 'ENDED' } as const;
+const operationOf: Readonly<Record<string, string>> = { ACTIVE: 'ENABLE', PAUSED: 'DISABLE', ENDED: 'DELETE' };
