@@ -88,8 +88,9 @@ export interface OpenedEvent {
 }
 
 /**
- * Parses the bytes as received and brings the payload to the current version. Throws `envelope.unknown_type` when this
- * release does not know the event: a newer one accepted it, so the lane waits for a worker that does.
+ * Parses the bytes as received and brings the payload to the current version. Throws `envelope.unknown_type`
+ * or `envelope.unsupported_version` when this release does not know the event or its major: a newer one accepted it, so the
+ * lane waits for a worker that does.
  */
 export function openEvent(registry: Registry, merchantId: string, row: InboxRow): OpenedEvent {
   const definition = registry.get(row.eventType);
@@ -97,6 +98,13 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
     throw new LanewayError('envelope.unknown_type', `this release does not know ${row.eventType}`, {
       retry: 'backoff',
     });
+  const version = readableAs(definition, row.eventVersion);
+  if (version === undefined)
+    throw new LanewayError(
+      'envelope.unsupported_version',
+      `this release does not read ${row.eventType} ${row.eventVersion}`,
+      { retry: 'backoff' },
+    );
   const event: LanewayEvent = {
     eventId: row.eventId,
     eventType: row.eventType,
@@ -112,7 +120,7 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
   };
   try {
     const envelope = envelopeSchema.parse(JSON.parse(row.body.toString('utf8')));
-    const read = readableAs(definition, row.eventVersion)?.schema.parse(envelope.payload);
+    const read = version.schema.parse(envelope.payload);
     event.timestamp = envelope.timestamp;
     event.sourceService = envelope.sourceService;
     event.payload = upcast(definition, row.eventVersion, read);
