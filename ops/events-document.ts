@@ -5,14 +5,8 @@ import type { EventDefinition } from '../core/events/definition.ts';
 export function describeEvent(event: EventDefinition) {
   return {
     name: event.name,
-    id: event.id,
     version: currentVersion(event).version,
     versions: event.versions.map(({ version }) => version),
-    type: event.type,
-    category: event.category,
-    priority: event.priority,
-    criticality: event.criticality,
-    routingKey: event.routingKey,
     route: event.route,
     queue: event.queue,
     deadLetterQueue: event.deadLetterQueue,
@@ -27,6 +21,15 @@ export function describeEvent(event: EventDefinition) {
     })),
     timeoutMs: event.timeoutMs,
     thresholds: event.thresholds,
+    id: event.id,
+    routingKey: event.routingKey,
+    type: event.type,
+    category: event.category,
+    frequency: event.frequency,
+    priority: event.priority,
+    criticality: event.criticality,
+    sourceContext: event.sourceContext,
+    targetContexts: event.targetContexts,
   };
 }
 

@@ -1,4 +1,5 @@
 import { registry } from '../core/events/registry.ts';
+import { fileOf, snapshotFolder, snapshotsOf, textOf } from './event-schemas/snapshots.ts';
 import { eventsDocument } from './events-document.ts';
 import { makeOpenApi } from './openapi.ts';
 
@@ -6,4 +7,8 @@ import { makeOpenApi } from './openapi.ts';
 export const generated: readonly { file: string; make: () => Promise<string> }[] = [
   { file: 'docs/events.md', make: () => Promise.resolve(eventsDocument(registry)) },
   { file: 'docs/openapi.json', make: makeOpenApi },
+  ...snapshotsOf(registry).map((snapshot) => ({
+    file: `${snapshotFolder}/${fileOf(snapshot)}`,
+    make: () => Promise.resolve(textOf(snapshot)),
+  })),
 ];

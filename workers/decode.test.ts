@@ -20,6 +20,7 @@ const received = (body: string, attributes: Record<string, string> = {}): Receiv
   receiptHandle: 'r-1',
   body,
   receiveCount: 1,
+  firstReceivedAtMs: 0,
   attributes,
 });
 
@@ -98,9 +99,9 @@ test('every fault has its code and the exact path', () => {
     [product({ eventVersion: undefined }, { eventVersion: 1 }), 'envelope.invalid', /^payload\.eventVersion: /],
     [product({ eventVersion: '1' }), 'envelope.invalid', /^eventVersion: /],
     [
-      product({ eventVersion: '2.0.0' }),
+      product({ eventVersion: '9.0.0' }),
       'envelope.unsupported_version',
-      'eventVersion: 2.0.0 cannot be read, known are 1.0.0',
+      'eventVersion: 9.0.0 cannot be read, known are 1.0.0, 2.0.0',
     ],
     [product({}, { operationType: 'rename' }), 'payload.invalid', /^payload\.operationType: /],
     [

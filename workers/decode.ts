@@ -2,7 +2,7 @@ import type { EventDefinition } from '../core/events/definition.ts';
 import { type RawEnvelope, envelopeSchema, merchantId as merchantIdSchema } from '../core/events/envelope.ts';
 import type { Registry } from '../core/events/registry.ts';
 import type { QueueTopology } from '../core/events/topology.ts';
-import { readableAs } from '../core/events/versions.ts';
+import { majorOf, readableAs } from '../core/events/versions.ts';
 import type { ErrorCode } from '../core/runtime/errors.ts';
 import { toTraceparent } from '../core/runtime/tracing.ts';
 import { type ReceivedMessage, redriveMarkerOf } from './message.ts';
@@ -34,6 +34,8 @@ export interface DecodeFault {
   /** As far as they could be read, for the dead letter. Not validated. */
   merchantId?: string;
   correlationId?: string;
+  /** What this release does not know, and a newer one may. */
+  ahead?: { eventType: string; major: string };
 }
 
 export type Decoded = { ok: true; event: DecodedEvent } | { ok: false; fault: DecodeFault };
@@ -81,7 +83,7 @@ export function decode(message: ReceivedMessage, queue: QueueTopology, registry:
   return read(message, queue, registry, envelope.data, Buffer.from(text, 'utf8'), claimed);
 }
 
-type Claimed = Pick<DecodeFault, 'merchantId' | 'correlationId'>;
+type Claimed = Pick<DecodeFault, 'merchantId' | 'correlationId' | 'ahead'>;
 
 function read(
   message: ReceivedMessage,
@@ -92,9 +94,12 @@ function read(
   claimed: Claimed,
 ): Decoded {
   const { eventType, payload } = envelope;
+  const received = versionOf(envelope);
   const definition = registry.get(eventType);
-  if (definition === undefined)
-    return refuse('envelope.unknown_type', [[['eventType'], 'is no event of this system']], claimed);
+  if (definition === undefined) {
+    const ahead = 'fault' in received ? {} : { ahead: { eventType, major: majorOf(received.version) } };
+    return refuse('envelope.unknown_type', [[['eventType'], 'is no event of this system']], { ...claimed, ...ahead });
+  }
   if (definition.queue !== queue.name)
     return refuse(
       'envelope.misrouted',
@@ -102,13 +107,13 @@ function read(
       claimed,
     );
 
-  const received = versionOf(envelope);
   if ('fault' in received) return refuse('envelope.invalid', [received.fault], claimed);
   const version = readableAs(definition, received.version);
   if (version === undefined) {
     const known = definition.versions.map((each) => each.version).join(', ');
     const fault: Fault = [['eventVersion'], `${received.version} cannot be read, known are ${known}`];
-    return refuse('envelope.unsupported_version', [fault], claimed);
+    const ahead = { eventType, major: majorOf(received.version) };
+    return refuse('envelope.unsupported_version', [fault], { ...claimed, ahead });
   }
   const parsed = version.schema.safeParse(payload);
   if (!parsed.success) {

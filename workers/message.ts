@@ -7,6 +7,8 @@ export interface ReceivedMessage {
   body: string;
   /** How often it was received, this time included. */
   receiveCount: number;
+  /** Epoch milliseconds. */
+  firstReceivedAtMs: number;
   groupId?: string;
   traceHeader?: string;
   /** String attributes that its sender gave it. */
@@ -15,12 +17,19 @@ export interface ReceivedMessage {
 
 export function toReceived(message: Message): ReceivedMessage {
   const system: Partial<Record<string, string>> = message.Attributes ?? {};
-  const { MessageGroupId: groupId, AWSTraceHeader: traceHeader, ApproximateReceiveCount: receiveCount } = system;
+  const {
+    MessageGroupId: groupId,
+    AWSTraceHeader: traceHeader,
+    ApproximateReceiveCount: receiveCount,
+    ApproximateFirstReceiveTimestamp: firstReceivedAt,
+  } = system;
   return {
     messageId: message.MessageId ?? '',
     receiptHandle: message.ReceiptHandle ?? '',
     body: message.Body ?? '',
     receiveCount: Number(receiveCount ?? 1),
+    // Without it nothing can be waited for: it then counts as received for the first time long ago.
+    firstReceivedAtMs: Number(firstReceivedAt ?? 0),
     ...(groupId === undefined ? {} : { groupId }),
     ...(traceHeader === undefined ? {} : { traceHeader }),
     attributes: Object.fromEntries(

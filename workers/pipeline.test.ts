@@ -8,6 +8,7 @@ import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { connectS3 } from '../core/clients/s3.ts';
 import { connectSNS } from '../core/clients/sns.ts';
 import { connectSQS } from '../core/clients/sqs.ts';
+import { registerSchemaVersions } from '../core/database/schema-versions.ts';
 import { registry } from '../core/events/registry.ts';
 import { topologyOf } from '../core/events/topology.ts';
 import { systemClock as clock } from '../core/runtime/clock.ts';
@@ -46,6 +47,8 @@ async function setUp() {
     woken.push([...entries]);
     return Promise.resolve(entries.map((entry) => entry.merchantId).filter((merchant) => !sleepy.has(merchant)));
   };
+  const time = { aheadMs: 0 };
+  const movable = { ...clock, now: () => clock.now() + time.aheadMs };
   const pipelineOf = (name: string) => {
     const queue = topology.queues.find((each) => each.name === name);
     if (queue === undefined) throw new Error(`no queue ${name}`);
@@ -61,13 +64,14 @@ async function setUp() {
       admit: batches.accept,
       wake,
       random: () => 1,
-      clock,
+      clock: movable,
       log: silentLog,
     });
   };
   return {
     ...aws,
     db,
+    time,
     woken,
     sleepy,
     batches,
@@ -444,6 +448,45 @@ test('moving back the dead letter of an effect re-arms its intent', async () => 
   ]);
   const lane = await t.db.selectFrom('effect_lanes').selectAll().executeTakeFirstOrThrow();
   assert.ok(lane.due_at !== null);
+});
+
+test('what only a registered release reads waits in SQS, with its group behind it, and is given up after 15 minutes', async () => {
+  await using t = await setUp();
+  await registerSchemaVersions(
+    t.db,
+    new Map(
+      [...registry].map(([name, event]) => [
+        name,
+        { ...event, versions: [{ ...event.versions[0], version: '9.1.0' }] },
+      ]),
+    ),
+    clock.now(),
+  );
+  const ahead = product('e2', 'shop-1').replace('"eventVersion":"1.0.0"', '"eventVersion":"9.0.0"');
+  const unheard = product('e9', 'shop-3').replace('"eventVersion":"1.0.0"', '"eventVersion":"8.0.0"');
+  for (const body of [product('e1', 'shop-1'), ahead, product('e3', 'shop-1')])
+    await sendBody(t.sqs, t.url(PRODUCTS), body, { group: 'shop-1' });
+  await sendBody(t.sqs, t.url(PRODUCTS), product('e4', 'shop-2'), { group: 'shop-2' });
+  await sendBody(t.sqs, t.url(PRODUCTS), unheard, { group: 'shop-3' });
+  const summary = await t.run(PRODUCTS, 5);
+  assert.equal(summary, { received: 5, accepted: 2, duplicates: 0, deadLettered: 1, redriven: 0, putBack: 2 });
+  assert.equal(
+    (await t.inbox()).map((row) => row.event_id),
+    ['e1', 'e4'],
+  );
+  assert.match(
+    attributesOf((await receiveAll(t.sqs, t.url('ProductSyncEventsDLQ'), 1))[0])['reason'] ?? '',
+    /8\.0\.0 cannot be read, known are 1\.0\.0, 2\.0\.0; no release has registered it/,
+  );
+  t.time.aheadMs = 14 * 60_000;
+  assert.is((await t.run(PRODUCTS, 2)).putBack, 2);
+  t.time.aheadMs = 16 * 60_000;
+  const late = await t.run(PRODUCTS, 2);
+  assert.equal([late.deadLettered, late.accepted], [1, 1]);
+  assert.match(
+    attributesOf((await receiveAll(t.sqs, t.url('ProductSyncEventsDLQ'), 1))[0])['reason'] ?? '',
+    /it is registered, but nobody who reads it came in 15 min/,
+  );
 });
 
 test('a message whose receipt was taken over is not deleted by its late first receiver, and is harmless', async () => {

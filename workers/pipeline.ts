@@ -11,7 +11,8 @@ import { createAcknowledgements } from './acknowledge.ts';
 import type { Verdict } from './admit.ts';
 import { restoreBody } from './claim-check.ts';
 import { type DeadLetterDependencies, type Undecodable, sendUndecodable } from './dead-letter.ts';
-import { type DecodeFault, decode } from './decode.ts';
+import { type Refusal, sortRefusals } from './await-release.ts';
+import { decode } from './decode.ts';
 import { type ReceivedMessage, toReceived } from './message.ts';
 import { type WakeEntry, wakeEntriesOf } from './wake-entries.ts';
 
@@ -66,6 +67,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
   const acknowledge = createAcknowledgements(deps);
   const trouble = {
     reading: onceWhileFailing(log, 'reading bodies that dead letters refer to'),
+    sorting: onceWhileFailing(log, 'asking which versions are registered'),
     admitting: onceWhileFailing(log, 'accepting events'),
     deadLettering: onceWhileFailing(log, 'sending to the dead-letter queue'),
     redriving: onceWhileFailing(log, 'requesting redrives'),
@@ -75,22 +77,46 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
   /** Reads messages as events; what is none becomes a dead letter. */
   const read = async (messages: readonly ReceivedMessage[]) => {
     const offered: Offered[] = [];
-    const letters: Undecodable[] = [];
+    const refusals: Refusal[] = [];
     const failed = await eachOf(messages, trouble.reading, async (message) => {
       const restored = await restoreBody(message, deps);
       if (!restored.ok) {
-        letters.push(refused(message, { code: 'envelope.invalid', message: restored.reason }));
+        refusals.push({ message, fault: { code: 'envelope.invalid', message: restored.reason } });
         return;
       }
       const decoded = decode(restored.message, queue, registry);
       if (decoded.ok)
         offered.push({ message, event: { ...decoded.event, bodyHmac: bodyHmac(hmacKey, decoded.event.body) } });
-      else letters.push(refused(message, decoded.fault));
+      else refusals.push({ message, fault: decoded.fault });
     });
     // Bodies may be restored in any order; events are numbered in the order in which they were received.
     const order = new Map(messages.map((message, index) => [message, index]));
     offered.sort((a, b) => (order.get(a.message) ?? 0) - (order.get(b.message) ?? 0));
-    return { offered, letters, failed };
+    return { offered, refusals, failed };
+  };
+
+  /** Takes out what waits for another release, and what comes behind it in its group, which would otherwise overtake it. */
+  const leave = async (received: readonly ReceivedMessage[], offered: Offered[], refusals: Refusal[]) => {
+    try {
+      const { waiting, refused } = await sortRefusals(deps, refusals);
+      trouble.sorting.ok();
+      if (waiting.length > 0) log.info('messages wait for a release that reads them', { messages: waiting.length });
+      const left = new Set(waiting.map(({ message }) => message));
+      const held = new Set<string>();
+      for (const message of received) {
+        const { groupId } = message;
+        if (groupId !== undefined && held.has(groupId)) left.add(message);
+        else if (groupId !== undefined && left.has(message)) held.add(groupId);
+      }
+      return {
+        offered: offered.filter(({ message }) => !left.has(message)),
+        letters: refused.filter(({ message }) => !left.has(message)).map(toLetter),
+        left,
+      };
+    } catch (error) {
+      trouble.sorting.failing(error);
+      return { offered: [], letters: [], left: new Set([...offered, ...refusals].map(({ message }) => message)) };
+    }
   };
 
   const admit = async (offered: readonly Offered[]): Promise<readonly (Verdict | undefined)[]> => {
@@ -151,7 +177,8 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
   return {
     async handleBatch(messages) {
       const received = messages.map(toReceived);
-      const { offered, letters, failed: unread } = await read(received);
+      const readable = await read(received);
+      const { offered, letters, left } = await leave(received, readable.offered, readable.refusals);
       const verdicts = await admit(offered);
       const judged = offered.flatMap((each, i) => {
         const verdict = verdicts[i];
@@ -161,7 +188,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
       const [unsent, redrives] = await Promise.all([sendLetters(allLetters), redrive(judged)]);
       const woken = await wake(wakeEntriesOf(judged));
 
-      const keep = new Set([...unread, ...unsent.map(({ message }) => message), ...redrives.failed]);
+      const keep = new Set([...readable.failed, ...left, ...unsent.map(({ message }) => message), ...redrives.failed]);
       const judgedMessages = new Set(judged.map(({ message }) => message));
       const dead = new Set(allLetters.map(({ message }) => message));
       for (const { message, event } of offered) {
@@ -184,12 +211,13 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
   };
 }
 
-const refused = (message: ReceivedMessage, { code, message: reason, ...claimed }: DecodeFault): Undecodable => ({
+const toLetter = ({ message, fault: { code, message: reason, merchantId, correlationId } }: Refusal): Undecodable => ({
   message,
   handler: 'decode',
   code,
   reason,
-  ...claimed,
+  ...(merchantId === undefined ? {} : { merchantId }),
+  ...(correlationId === undefined ? {} : { correlationId }),
 });
 
 function refusedByVerdict({ message, event, verdict }: Offered & { verdict: Verdict }): Undecodable[] {

@@ -153,7 +153,12 @@ export class Poller {
         MaxNumberOfMessages: 10,
         WaitTimeSeconds: waitSeconds,
         VisibilityTimeout: visibilitySeconds,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId', 'AWSTraceHeader'],
+        MessageSystemAttributeNames: [
+          'ApproximateReceiveCount',
+          'ApproximateFirstReceiveTimestamp',
+          'MessageGroupId',
+          'AWSTraceHeader',
+        ],
         MessageAttributeNames: ['All'],
         ...(attemptId === undefined ? {} : { ReceiveRequestAttemptId: attemptId }),
       }),

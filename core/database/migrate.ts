@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 10;
+export const schemaVersion = 11;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -14,6 +14,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0004-operators': () => import('./migrations/0004-operators.ts'),
   '0005-limits': () => import('./migrations/0005-limits.ts'),
   '0010-schedules': () => import('./migrations/0010-schedules.ts'),
+  '0011-schema-versions': () => import('./migrations/0011-schema-versions.ts'),
 };
 
 const provider: MigrationProvider = {

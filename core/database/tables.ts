@@ -239,6 +239,8 @@ export interface EngineTables {
     result: string | null;
     updated_at: Date;
   };
+  /** What some release reads, said by its deployment. */
+  event_schema_versions: { event_type: string; version: string; registered_at: Date };
   schema_info: { singleton: Generated<boolean>; version: number; breaking_version: number };
 }
 

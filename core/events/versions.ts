@@ -3,6 +3,8 @@ import { currentVersion } from './registry.ts';
 
 const parts = (version: string): readonly number[] => version.split('.').map(Number);
 
+export const majorOf = (version: string): string => version.split('.')[0] ?? '';
+
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [parts(a), parts(b)];
   for (let i = 0; i < 3; i++) {

@@ -37,7 +37,7 @@ test('each change of a delivery becomes an event in the outbox, in the order giv
   assert.match(traceId, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   assert.equal(rest, {
     eventType: 'ProductCoreDataUpdatedEvent',
-    eventVersion: '1.0.0',
+    eventVersion: '2.0.0',
     timestamp: '2026-11-23T10:15:00.000Z',
     sourceService: 'CorePlatformIntegrationService',
     correlationId: 'core-platform:c-1',

@@ -3,7 +3,11 @@ import type { Transaction } from 'kysely';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { verifySignature } from '../middleware/verify-signature.ts';
 import { type Fault, InvalidRequest, problemResponses } from '../problem.ts';
-import { productCoreDataUpdatedEvent, productCoreDataUpdatedPayload } from '../../core/contexts/catalog/events.ts';
+import {
+  productCoreDataUpdatedEvent,
+  productCoreDataUpdatedPayloadV1,
+  upcastProductChange,
+} from '../../core/contexts/catalog/events.ts';
 import { appendOutbox, eventRow } from '../../core/database/outbox.ts';
 import type { Database } from '../../core/database/tables.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
@@ -19,7 +23,7 @@ const ATTRIBUTE_BYTES = 8_192;
 /** Faults told of one change. */
 const MAX_FAULTS = 5;
 
-const productChange = productCoreDataUpdatedPayload
+const productChange = productCoreDataUpdatedPayloadV1
   .omit({ merchantId: true })
   .extend({ changeId: id(128) })
   .superRefine((change, context) => {
@@ -119,8 +123,9 @@ export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
 function toEvent(
   registry: GatewayDependencies['registry'],
   merchantId: string,
-  { changeId, ...payload }: Delivery['changes'][number],
+  { changeId, ...change }: Delivery['changes'][number],
 ): BuiltEvent {
+  const payload = upcastProductChange(change);
   const eventId = derivedEventId(JSON.stringify([merchantId, changeId]), 'receiveProductChanges', 0);
   const digits = eventId.replaceAll('-', '');
   return buildEvent(registry, {

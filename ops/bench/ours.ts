@@ -126,7 +126,14 @@ const [queue] = topologyOf(benchRegistry, 'bench').queues;
 /** What the intake makes of a message before it is accepted. Throws for one that it would refuse. */
 export function toAcceptable({ body, eventId }: BenchEvent, hmacKey: string): AcceptableEvent {
   if (queue === undefined) throw new Error('the bench registry has no queue');
-  const message = { messageId: eventId, receiptHandle: eventId, body, receiveCount: 1, attributes: {} };
+  const message = {
+    messageId: eventId,
+    receiptHandle: eventId,
+    body,
+    receiveCount: 1,
+    firstReceivedAtMs: 0,
+    attributes: {},
+  };
   const decoded = decode(message, queue, benchRegistry);
   if (!decoded.ok) throw new Error(`the load holds what no event is: ${decoded.fault.message}`);
   return { ...decoded.event, bodyHmac: bodyHmac(hmacKey, decoded.event.body) };

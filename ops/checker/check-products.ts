@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type ProductCoreDataUpdated, productCoreDataUpdatedPayload } from '../../core/contexts/catalog/events.ts';
+import { type ProductCoreDataUpdated, upcastProductChange } from '../../core/contexts/catalog/events.ts';
 import { type Evidence, type Finding, type ProductRow, keyOf } from './evidence.ts';
 import type { ExpectedEvent } from './expected.ts';
 
@@ -25,7 +25,7 @@ export function checkProducts(
   const mseqs = new Map(evidence.accepted.map((a) => [keyOf(a.merchantId, a.eventId), a.mseq]));
   const changes = expected
     .filter(({ definition }) => definition.name === 'ProductCoreDataUpdatedEvent')
-    .map((event) => ({ ...event, change: productCoreDataUpdatedPayload.parse(event.payload) }))
+    .map((event) => ({ ...event, change: upcastProductChange(event.payload) }))
     // Between producers only arrival decides what comes first; within one, checkOrder holds arrival to producer order.
     .toSorted((a, b) => rank(mseqs, a) - rank(mseqs, b));
 

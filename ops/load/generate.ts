@@ -1,3 +1,4 @@
+import type { EventDefinition } from '../../core/events/definition.ts';
 import { envelopeSchema } from '../../core/events/envelope.ts';
 import { type Registry, currentVersion, registry as laneway } from '../../core/events/registry.ts';
 import { type CampaignEvents, campaignEvents } from './campaign-events.ts';
@@ -66,6 +67,11 @@ const repeatOf = (load: LoadEvent): LoadEvent => ({
   resendOf: load.event.eventId,
 });
 
+/** The newest version that a payload satisfies: some producers still write as an older one has it, and say so. */
+const versionOf = (definition: EventDefinition, payload: unknown): string =>
+  (definition.versions.findLast(({ schema }) => schema.safeParse(payload).success) ?? currentVersion(definition))
+    .version;
+
 function oneEvent(
   { merchantId, products, campaigns }: Merchant,
   random: Random,
@@ -84,7 +90,7 @@ function oneEvent(
   const event = envelopeSchema.parse({
     eventId: `load-${seed}-${String(n + 1).padStart(7, '0')}`,
     eventType,
-    eventVersion: currentVersion(definition).version,
+    eventVersion: versionOf(definition, payload),
     timestamp,
     sourceService: definition.sourceContext,
     correlationId: `load-${seed}-${n + 1}`,

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { connectPostgres } from '../../core/clients/postgres.ts';
 import { ensurePartitions, migrate } from '../../core/database/migrate.ts';
+import { registerSchemaVersions } from '../../core/database/schema-versions.ts';
+import { registry } from '../../core/events/registry.ts';
 import { systemClock } from '../../core/runtime/clock.ts';
 import { type DemoMerchant, ensureDemoMerchants } from './demo-merchants.ts';
 import type { RunningPostgres } from './postgres.ts';
@@ -33,6 +35,7 @@ export async function prepareDatabase(
   const admin = connectAdmin(postgres, secrets, databaseName);
   try {
     const migrations = await migrate(admin.db);
+    await registerSchemaVersions(admin.db, registry, systemClock.now());
     await ensurePartitions(admin.db, systemClock.now());
     const roles = {
       laneway_worker: secrets.workerPassword,

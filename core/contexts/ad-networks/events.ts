@@ -6,8 +6,8 @@ import { adNetworkIds } from '../campaigns/events.ts';
 
 const tally = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** A day's figures as the network reported them; a later report of the same day replaces an earlier one. */
-export const performanceMetrics = z.looseObject({
+/** Of version 1.0.0. */
+const firstPerformanceMetrics = z.looseObject({
   impressions: tally,
   clicks: tally,
   /** Networks report modelled, fractional conversions. */
@@ -17,17 +17,29 @@ export const performanceMetrics = z.looseObject({
   currency: z.string().regex(/^[A-Z]{3}$/),
 });
 
-export const adPerformanceDataIngestedPayload = z.looseObject({
+/** A day's figures as the network reported them; a later report of the same day replaces an earlier one. */
+export const performanceMetrics = firstPerformanceMetrics.extend({
+  /** What the network says its conversions were worth, in millionths of the currency's major unit. */
+  conversionValueMicros: tally.optional(),
+});
+
+const firstAdPerformanceDataIngestedPayload = z.looseObject({
   adNetworkId: z.enum(adNetworkIds),
   /** A day in the time zone of the ad account. */
   reportDate: z.iso.date(),
-  metricsPayload: performanceMetrics,
+  metricsPayload: firstPerformanceMetrics,
   /** When the figures were read: decides which of two reports of one day is newer. */
   timestamp: isoTimestamp,
   merchantId: merchantId.optional(),
   campaignId: id(128).optional(),
   adSetId: id(128).optional(),
   adId: id(128).optional(),
+});
+
+export const adPerformanceDataIngestedPayload = firstAdPerformanceDataIngestedPayload.extend({
+  metricsPayload: performanceMetrics,
+  /** IANA name of the zone that `reportDate` is a day of. */
+  accountTimeZone: id(64).optional(),
 });
 
 export type AdPerformanceDataIngested = z.infer<typeof adPerformanceDataIngestedPayload>;
@@ -44,7 +56,10 @@ export const adPerformanceDataIngestedEvent: EventDefinition = {
   routingKey: 'ad.performance.data.ingested',
   sourceContext: 'AdNetworkIntegrationService',
   targetContexts: ['AnalyticsReportingService'],
-  versions: [{ version: '1.0.0', schema: adPerformanceDataIngestedPayload }],
+  versions: [
+    { version: '1.0.0', schema: firstAdPerformanceDataIngestedPayload, upcast: (payload) => payload },
+    { version: '1.1.0', schema: adPerformanceDataIngestedPayload },
+  ],
   route: 'standard',
   queue: 'AnalyticsPerformanceProcessingQueue',
   deadLetterQueue: 'AnalyticsPerformanceDLQ',

@@ -22,18 +22,29 @@ export const productAttributes = z.looseObject({
   availability: z.enum(['in_stock', 'out_of_stock', 'preorder', 'backorder']).optional(),
 });
 
+const operationTypes = ['create', 'update', 'delete'] as const;
+
 export const productCoreDataUpdatedPayload = z.looseObject({
   productId: id(128),
-  operationType: z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(['create', 'update', 'delete'])),
-  /** When the product changed at its source. */
-  timestamp: isoTimestamp,
+  operationType: z.enum(operationTypes),
+  /** When the product changed at its source, in UTC. */
+  timestamp: z.iso.datetime(),
   merchantId: merchantId.optional(),
   /** What changed; for a create, all that is known. */
   changedAttributes: productAttributes.optional(),
 });
+
+/** Of version 1, whose producers write operations in either case and times with any offset. */
+export const productCoreDataUpdatedPayloadV1 = productCoreDataUpdatedPayload.extend({
+  operationType: z.string().toLowerCase().pipe(z.enum(operationTypes)),
+  timestamp: isoTimestamp,
+});
+
+/** Brings a payload of version 1 to version 2. Throws a ZodError for one that is none. */
+export function upcastProductChange(payload: unknown): ProductCoreDataUpdated {
+  const change = productCoreDataUpdatedPayloadV1.parse(payload);
+  return { ...change, timestamp: new Date(change.timestamp).toISOString() };
+}
 
 export type ProductCoreDataUpdated = z.infer<typeof productCoreDataUpdatedPayload>;
 
@@ -49,7 +60,10 @@ export const productCoreDataUpdatedEvent: EventDefinition = {
   routingKey: 'product.core.updated',
   sourceContext: 'CorePlatformIntegrationService',
   targetContexts: ['ProductCatalogService', 'AnalyticsReportingService'],
-  versions: [{ version: '1.0.0', schema: productCoreDataUpdatedPayload }],
+  versions: [
+    { version: '1.0.0', schema: productCoreDataUpdatedPayloadV1, upcast: upcastProductChange },
+    { version: '2.0.0', schema: productCoreDataUpdatedPayload },
+  ],
   aggregate: (payload) => `product:${productCoreDataUpdatedPayload.parse(payload).productId}`,
   route: 'fifo',
   queue: 'ProductSyncEventsQueue',
