@@ -9,12 +9,13 @@ import {
   lockIntent,
   peekIntent,
 } from './effect-lane.ts';
+import { declareIntents } from '../core/database/intents.ts';
 import { type OutboxRow, appendOutbox, eventRow } from '../core/database/outbox.ts';
 import type { Database } from '../core/database/tables.ts';
 import { buildEvent } from '../core/events/build.ts';
 import { deadLetterRow } from '../core/events/dead-letter.ts';
 import type { DestinationDriver, EffectCall, EffectContext, EffectResult } from '../core/events/destination.ts';
-import type { Emission } from '../core/events/handler.ts';
+import type { Emission, Intent } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { type LanewayError, recordError } from '../core/runtime/errors.ts';
 import { derivedEventId, newId } from '../core/runtime/ids.ts';
@@ -78,7 +79,7 @@ export async function recordSuccess(
   return await deps.db
     .transaction()
     .execute(async (trx) => {
-      const { context, rows } = collectEmissions(deps.registry, call, `${call.version}`, now);
+      const { context, rows, declare } = collectEmissions(deps.registry, attempted, `${call.version}`, now);
       if ((await peekIntent(trx, key, intent)) === undefined) return 'overtaken';
       await driver.recordSuccess(trx, call, result, observed, context);
       const found = await lockIntent(trx, key, attempted.tenure, intent, attempted.madeTheCall);
@@ -100,6 +101,7 @@ export async function recordSuccess(
         },
         now,
       );
+      await declare(trx);
       await appendOutbox(trx, rows(), now);
       return superseded ? 'superseded' : 'done';
     })
@@ -139,14 +141,15 @@ async function failIn(
   const { key, intent, call } = attempted;
   const expected = await peekIntent(trx, key, intent);
   if (expected === undefined) return 'overtaken';
-  const change = decide(deps, intent, expected, failure, now, jitter);
+  const change = decide({ ...deps, ...driver.patience }, intent, expected, failure, now, jitter);
   // Emitted ids carry the time: the same version may be tried, and given up, again after a redrive.
-  const { context, rows } = collectEmissions(deps.registry, call, `${call.version}/failed/${now}`, now);
+  const { context, rows, declare } = collectEmissions(deps.registry, attempted, `${call.version}/failed/${now}`, now);
   if (change.state === 'dead') await driver.recordFailure(trx, call, failure.error, context);
   const found = await lockIntent(trx, key, attempted.tenure, intent, attempted.madeTheCall);
   if (found?.version !== expected.version || found.attempt !== expected.attempt) throw new Changed();
   await changeIntent(trx, key, intent.objectKey, change, now);
   if (change.state !== 'dead') return found.version === intent.version ? 'retrying' : 'superseded';
+  await declare(trx);
   await appendOutbox(trx, [await deadLetterOf(deps.registry, trx, key, intent, change, now), ...rows()], now);
   return 'dead';
 }
@@ -218,13 +221,18 @@ function decide(
     case 'unknown':
       return { ...change, state: 'unknown', keepMark: true, notBefore: Math.max(now, quarantineOf(intent)) };
     case 'unresolved':
-      return exhausted ? { ...dead, keepMark: true } : { ...change, state: 'unknown', keepMark: true };
+      return exhausted || isUnknowable(failure.error)
+        ? { ...dead, keepMark: true }
+        : { ...change, state: 'unknown', keepMark: true };
     case 'unsent':
       return { ...change, notBefore: null, firstUnavailableAt: found.firstUnavailableAt?.getTime() ?? null };
     default:
       return failure satisfies never;
   }
 }
+
+/** The destination keeps no record that could tell what became of a call. */
+const isUnknowable = ({ code, retry }: LanewayError): boolean => code === 'effect.outcome_unknown' && retry === 'never';
 
 /** A send was counted when it began, in case it would kill its process; a look-up that failed is a try of its own. */
 function attemptsAfter(failure: EffectFailure, away: boolean, counted: number): number {
@@ -272,17 +280,29 @@ async function deadLetterOf(
   return { ...letter, deduplicationId: newId() };
 }
 
-/** An EffectContext and what was emitted through it, ready for the outbox. */
+/** An EffectContext and what was emitted and intended through it, ready to be written. */
 function collectEmissions(
   registry: Registry,
-  call: EffectCall,
+  { call, intent, key }: Attempted,
   occurrence: string,
   now: number,
-): { context: EffectContext; rows: () => OutboxRow[] } {
+): { context: EffectContext; rows: () => OutboxRow[]; declare: (trx: Transaction<Database>) => Promise<void> } {
   const emissions: Emission[] = [];
+  const intended: Omit<Intent, 'destination'>[] = [];
   const cause = `${call.destination}/${call.objectKey}/${occurrence}`;
   return {
-    context: { now, emit: (emission) => void emissions.push(emission) },
+    context: {
+      now,
+      emit: (emission) => void emissions.push(emission),
+      intend: (next) => void intended.push(next),
+    },
+    // Behind the same event: it is what a dead letter of the next effect will carry.
+    declare: (trx) =>
+      declareIntents(
+        trx,
+        intended.map((next) => ({ ...intent, ...key, ...next })),
+        now,
+      ),
     rows: () =>
       emissions.map(({ eventType, payload, timestamp }, ordinal) =>
         eventRow(

@@ -29,6 +29,7 @@ export type EffectRunEnd = 'rested' | 'more';
 /** Rejects with infrastructure errors, `fence.lost` among them. What was in hand is then pending, or unknown, and due. */
 export async function workEffectLane(deps: EffectRunDependencies, run: EffectRun): Promise<EffectRunEnd> {
   const began = deps.clock.now();
+  const awayMs = run.driver.patience?.awayMs ?? deps.awayMs;
   for (let first = true; ; first = false) {
     const now = deps.clock.now();
     if (run.stop.aborted || now - began >= deps.quantumMs) return 'more';
@@ -40,7 +41,7 @@ export async function workEffectLane(deps: EffectRunDependencies, run: EffectRun
       intent.turnAt?.getTime(),
     );
     if (admission.kind === 'wait') {
-      const given = await leaveEffectLane(deps.db, run.key, run.tenure, admission, deps.clock.now(), deps.awayMs);
+      const given = await leaveEffectLane(deps.db, run.key, run.tenure, admission, deps.clock.now(), awayMs);
       if (given === undefined) return 'rested';
       await giveUp(deps, run, given);
       continue;
@@ -147,7 +148,7 @@ async function lookThenSend(
       return false;
     }
     externalId = looked.externalId ?? externalId;
-    if (intent.attempt > deps.retry.retries) {
+    if (intent.attempt > (run.driver.patience?.retry ?? deps.retry).retries) {
       await fail(deps, run, attempted, { kind: 'exhausted', error: lastErrorOf(intent) });
       return true;
     }

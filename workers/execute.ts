@@ -77,6 +77,7 @@ export function contextFor(
         destination: intent.destination,
         objectKey: intent.objectKey,
         desired: intent.desired,
+        ...(intent.notBeforeMs === undefined ? {} : { notBeforeMs: intent.notBeforeMs }),
         eventId: cause.eventId,
         eventType: cause.eventType,
         handler,

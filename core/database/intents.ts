@@ -27,6 +27,8 @@ export interface IntentRow {
   correlationId: string;
   traceparent: string;
   deadlineMs: number;
+  /** Epoch milliseconds before which nothing is sent. */
+  notBeforeMs?: number;
 }
 
 interface Declared extends IntentRow {
@@ -60,18 +62,19 @@ export async function declareIntents(
   `.execute(trx);
   await sql`
     insert into intents as i (merchant_id, destination, object_key, version, desired, content_hash, state, event_id,
-      event_type, handler, mseq, day, correlation_id, traceparent, deadline_ms, created_at, updated_at)
+      event_type, handler, mseq, day, correlation_id, traceparent, deadline_ms, not_before, created_at, updated_at)
     select merchant_id, destination, object_key, declared, desired, content_hash, 'pending', event_id,
-      event_type, handler, mseq, day, correlation_id, traceparent, deadline_ms, ${now}, ${now}
+      event_type, handler, mseq, day, correlation_id, traceparent, deadline_ms, not_before, ${now}, ${now}
     from unnest(
       ${column((r) => r.merchantId)}::text[], ${column((r) => r.destination)}::text[],
       ${column((r) => r.objectKey)}::text[], ${column((r) => r.declared)}::bigint[],
       ${column((r) => JSON.stringify(r.desired))}::jsonb[], ${column((r) => contentHash(r.desired))}::text[],
       ${column((r) => r.eventId)}::text[], ${column((r) => r.eventType)}::text[], ${column((r) => r.handler)}::text[],
       ${column((r) => r.mseq)}::bigint[], ${column((r) => r.day)}::date[], ${column((r) => r.correlationId)}::text[],
-      ${column((r) => r.traceparent)}::text[], ${column((r) => r.deadlineMs)}::int[]
+      ${column((r) => r.traceparent)}::text[], ${column((r) => r.deadlineMs)}::int[],
+      ${column((r) => (r.notBeforeMs === undefined ? null : new Date(r.notBeforeMs)))}::timestamptz[]
     ) as t (merchant_id, destination, object_key, declared, desired, content_hash, event_id, event_type, handler, mseq,
-      day, correlation_id, traceparent, deadline_ms)
+      day, correlation_id, traceparent, deadline_ms, not_before)
     order by merchant_id collate "C", destination collate "C", object_key collate "C"
     on conflict (merchant_id, destination, object_key) do update set
       version = i.version + excluded.version, desired = excluded.desired, content_hash = excluded.content_hash,
@@ -79,7 +82,7 @@ export async function declareIntents(
       day = excluded.day, correlation_id = excluded.correlation_id, traceparent = excluded.traceparent,
       deadline_ms = excluded.deadline_ms, attempt = 0, first_error = null, last_error = null, first_unavailable_at = null,
       state = case when i.state in ('sending', 'unknown') then i.state else 'pending' end,
-      not_before = case when i.state in ('sending', 'unknown') then i.not_before end,
+      not_before = case when i.state in ('sending', 'unknown') then i.not_before else excluded.not_before end,
       updated_at = excluded.updated_at
   `.execute(trx);
 }

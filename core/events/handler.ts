@@ -35,6 +35,8 @@ export interface Intent {
   /** The campaign id, the endpoint id: what the destination holds one of. */
   objectKey: string;
   desired: Record<string, unknown>;
+  /** Epoch milliseconds before which it is not to be made true; at once when it is left out. */
+  notBeforeMs?: number;
 }
 
 export interface HandlerContext {

@@ -157,7 +157,7 @@ test('a call that was overtaken by a newer command tells what the network holds 
   const driver = driverOf(world);
   await commandTwice(world);
   const emissions: Emission[] = [];
-  const context = { now: NOON, emit: (emission: Emission) => void emissions.push(emission) };
+  const context = { now: NOON, emit: (emission: Emission) => void emissions.push(emission), intend: () => undefined };
   const call = callOf(world, { merchantId: 'shop-1' });
   const record = (eventId: string, state: string, observed?: Record<string, unknown>) =>
     db
@@ -191,7 +191,7 @@ test('a given-up effect fails its own command only, and a newer command clears t
   const { db } = world.postgres;
   const driver = driverOf(world);
   await commandTwice(world);
-  const context = { now: NOON, emit: () => undefined };
+  const context = { now: NOON, emit: () => undefined, intend: () => undefined };
   const error = new LanewayError('effect.rejected', 'the budget is too small');
   const call = callOf(world, { merchantId: 'shop-1' });
   const giveUp = (eventId: string) =>
