@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely';
 import type { CommittedLane } from './act.ts';
 import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
@@ -23,7 +24,10 @@ import { purgeIdempotencyKeys } from '../core/contexts/access/purge-idempotency-
 import { createAdAccounts, derivedAccountId } from '../core/contexts/ad-networks/accounts.ts';
 import { connectAdNetworks, sameCredentials } from '../core/contexts/ad-networks/connect.ts';
 import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
+import { readAdAccountId } from '../core/contexts/ad-networks/reads.ts';
+import type { AdNetworkId } from '../core/contexts/campaigns/events.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
+import type { Database } from '../core/database/tables.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { topologyOf } from '../core/events/topology.ts';
@@ -49,6 +53,16 @@ const idleInTransactionMs = (config: Config): number => Math.floor(config.leaseM
 /** One token serves the local fakes; the networks themselves each want their own. */
 const adNetworkCredentials = (config: Config) =>
   config.adNetworkCredentials ?? sameCredentials(required(config, 'adNetworkToken'));
+
+/** Networks of a local run have an account for everybody; at the others a merchant connects one. */
+const findAdAccount =
+  (db: Kysely<Database>, config: Config) =>
+  async (merchantId: string, network: AdNetworkId): Promise<string> => {
+    const connected = await readAdAccountId(db, merchantId, network);
+    if (connected !== undefined) return connected;
+    if (config.adNetworkUrl !== undefined) return derivedAccountId(merchantId);
+    throw new LanewayError('effect.unauthorized', `no account at ${network} is connected`, { retry: 'backoff' });
+  };
 
 export interface WorkerOptions {
   config: Config;
@@ -119,7 +133,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
 
   const adNetworks = createAdNetworkDriver({
     networks: connectAdNetworks({ baseUrl: config.adNetworkUrl, credentials: adNetworkCredentials(config), clock }),
-    accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
+    accounts: createAdAccounts({ clock, accountIdOf: findAdAccount(backgroundDb, config) }),
     clock,
   });
   const effects = createEffectActors({

@@ -87,6 +87,37 @@ export async function declareIntents(
   `.execute(trx);
 }
 
+/**
+ * Asks again for what is desired already, because the destination was found to hold something else. Intents that are open
+ * are left alone: they are on their way. A new version makes it a new call.
+ */
+export async function rearmIntents(
+  trx: Transaction<Database>,
+  keys: readonly Pick<IntentRow, 'merchantId' | 'destination' | 'objectKey'>[],
+  nowMs: number,
+): Promise<void> {
+  if (keys.length === 0) return;
+  const column = (pick: (key: (typeof keys)[number]) => string): string[] => keys.map(pick);
+  const now = sql`${new Date(nowMs)}::timestamptz`;
+  await sql`
+    update effect_lanes lane set due_at = ${now}, updated_at = ${now}
+    from (
+      select merchant_id, destination from effect_lanes
+      where (merchant_id, destination) in (
+        select * from unnest(${column((k) => k.merchantId)}::text[], ${column((k) => k.destination)}::text[]))
+      order by merchant_id, destination collate "C" for no key update
+    ) as locked
+    where lane.merchant_id = locked.merchant_id and lane.destination = locked.destination
+  `.execute(trx);
+  await sql`
+    update intents set state = 'pending', version = version + 1, attempt = 0, not_before = null, first_error = null,
+      last_error = null, first_unavailable_at = null, updated_at = ${now}
+    where state = 'done' and (merchant_id, destination, object_key) in (
+      select * from unnest(${column((k) => k.merchantId)}::text[], ${column((k) => k.destination)}::text[],
+        ${column((k) => k.objectKey)}::text[]))
+  `.execute(trx);
+}
+
 /** One statement cannot write a row twice, and nobody would ever send what was replaced before it was committed. */
 function lastOfEachObject(rows: readonly IntentRow[]): Declared[] {
   const last = new Map<string, Declared>();

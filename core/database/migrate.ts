@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 11;
+export const schemaVersion = 15;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -15,6 +15,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0005-limits': () => import('./migrations/0005-limits.ts'),
   '0010-schedules': () => import('./migrations/0010-schedules.ts'),
   '0011-schema-versions': () => import('./migrations/0011-schema-versions.ts'),
+  '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -22,6 +22,7 @@ export const errorCodes = [
   'effect.limited',
   'effect.unauthorized',
   'effect.conflict',
+  'ad_networks.ended_outside',
   'effect.outcome_unknown',
   'operators.refused',
   'config.invalid',

@@ -1,3 +1,4 @@
+import { adNetworkJobs } from '../contexts/ad-networks/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
 import { periodAt } from './periods.ts';
@@ -41,4 +42,4 @@ function jobFaults({ name, timing, missed, pageSize = 1 }: ScheduledJob): string
   return faults;
 }
 
-export const schedules: Schedules = createSchedules([]);
+export const schedules: Schedules = createSchedules([...adNetworkJobs]);

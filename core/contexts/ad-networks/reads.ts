@@ -1,4 +1,7 @@
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
+import type { HeldCampaign } from './compare.ts';
+import type { CampaignState } from './network.ts';
+import type { AdNetworkId } from '../campaigns/events.ts';
 import type { Database } from '../../database/tables.ts';
 
 export interface NetworkState {
@@ -43,4 +46,80 @@ export async function readNetworkStates(
     .orderBy('campaign_id')
     .orderBy('ad_network_id')
     .execute();
+}
+
+/** What is held about every campaign of a merchant at a network. */
+export async function readHeldCampaigns(
+  trx: Transaction<Database>,
+  merchantId: string,
+  network: string,
+): Promise<HeldCampaign[]> {
+  const rows = await trx
+    .selectFrom('campaign_network_states')
+    .select(['campaign_id', 'external_id', 'status', 'desired_state', 'desired', 'synced_at'])
+    .where('merchant_id', '=', merchantId)
+    .where('ad_network_id', '=', network)
+    .orderBy('campaign_id')
+    .execute();
+  return rows.map((row) => ({
+    campaignId: row.campaign_id,
+    externalId: row.external_id,
+    status: row.status,
+    // Written by the handler from a closed set.
+    desiredState: row.desired_state as CampaignState,
+    name: row.desired.name,
+    dailyBudgetMinor: row.desired.dailyBudgetMinor,
+    syncedAtMs: row.synced_at?.getTime(),
+  }));
+}
+
+/** The merchant's account at a network, as it was connected. */
+export async function readAdAccountId(
+  db: Kysely<Database>,
+  merchantId: string,
+  network: AdNetworkId,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('ad_accounts')
+    .select('account_id')
+    .where('merchant_id', '=', merchantId)
+    .where('ad_network_id', '=', network)
+    .executeTakeFirst();
+  return row?.account_id;
+}
+
+export interface OutsideCampaign {
+  externalId: string;
+  name: string;
+  state: string;
+  dailyBudgetMinor: number | null;
+  currency: string;
+  firstSeenAt: Date;
+}
+
+/** A page of the campaigns at a network that were not made through us, by the network's id. */
+export async function listOutsideCampaigns(
+  trx: Transaction<Database>,
+  merchantId: string,
+  network: AdNetworkId,
+  { after = '', limit }: { after?: string; limit: number },
+): Promise<{ items: OutsideCampaign[]; next: string | undefined }> {
+  const rows = await trx
+    .selectFrom('outside_campaigns')
+    .select([
+      'external_id as externalId',
+      'name',
+      'state',
+      'daily_budget_minor as dailyBudgetMinor',
+      'currency',
+      'first_seen_at as firstSeenAt',
+    ])
+    .where('merchant_id', '=', merchantId)
+    .where('ad_network_id', '=', network)
+    .where('external_id', '>', after)
+    .orderBy('external_id')
+    .limit(limit + 1)
+    .execute();
+  const items = rows.slice(0, limit);
+  return { items, next: rows.length > limit ? items.at(-1)?.externalId : undefined };
 }

@@ -18,4 +18,37 @@ export interface AdNetworksTables {
     desired_at: Date;
     synced_at: Date | null;
   };
+  ad_accounts: { merchant_id: string; ad_network_id: string; account_id: string; connected_at: Date };
+  /** What was last read of a day of a campaign, so that only changes are published. */
+  performance_reads: {
+    merchant_id: string;
+    ad_network_id: string;
+    campaign_id: string;
+    report_date: string;
+    figures_hash: string;
+    read_at: Date;
+  };
+  /** Campaigns at a network that were not made through us. */
+  outside_campaigns: {
+    merchant_id: string;
+    ad_network_id: string;
+    external_id: string;
+    name: string;
+    state: string;
+    daily_budget_minor: number | null;
+    currency: string;
+    first_seen_at: Date;
+    last_seen_at: Date;
+  };
+  /** What the last comparison with a network found. */
+  reconciliations: {
+    merchant_id: string;
+    ad_network_id: string;
+    reconciled_at: Date;
+    campaigns: number;
+    drifted: number;
+    twins: number;
+    ended_outside: number;
+    outside: number;
+  };
 }

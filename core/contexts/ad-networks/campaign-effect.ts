@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import type { AdAccounts } from './accounts.ts';
 import { campaignTag, taggedName } from './campaign-name.ts';
+import type { NetworkEffect } from './effect.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
-import type { EffectCall, EffectResult } from '../../events/destination.ts';
+import { todayIn } from './report-days.ts';
+import { recordLive, recordNetworkFailure } from './writes.ts';
+import type { EffectCall } from '../../events/destination.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
 const desiredCampaign = z.looseObject({
@@ -15,13 +19,7 @@ const desiredCampaign = z.looseObject({
 type DesiredCampaign = z.infer<typeof desiredCampaign>;
 
 /** Pushes a campaign to the state that is desired, or looks it up by its tag. */
-export interface CampaignDriver {
-  send(network: AdNetwork, call: EffectCall, signal: AbortSignal): Promise<EffectResult>;
-  probe(network: AdNetwork, call: EffectCall, signal: AbortSignal): Promise<EffectResult | undefined>;
-  satisfies(call: EffectCall, result: EffectResult): boolean;
-}
-
-export function createCampaignDriver(accounts: AdAccounts): CampaignDriver {
+export function createCampaignEffect({ accounts, clock }: { accounts: AdAccounts; clock: Clock }): NetworkEffect {
   return {
     async send(network, call, signal) {
       const desired = desiredOf(call);
@@ -53,6 +51,40 @@ export function createCampaignDriver(accounts: AdAccounts): CampaignDriver {
       const wanted = { ...fieldsOf(call, desired), currency: desired.currency };
       return (['state', 'name', 'dailyBudgetMinor', 'currency'] as const).every((key) => actual[key] === wanted[key]);
     },
+
+    async observe(network, call, { externalId }, signal) {
+      try {
+        const account = await accounts.of(network, call.merchantId, signal);
+        const date = todayIn(account.timeZone, clock.now());
+        const rows = await network.report(account, { from: date, to: date }, signal);
+        const row = rows.find((each) => each.externalId === externalId);
+        if (row === undefined) return undefined;
+        const { impressions, clicks, conversions, spendMicros } = row;
+        const metrics = { impressions, clicks, conversions, spendMicros, currency: account.currency };
+        return { reportDate: date, metrics };
+      } catch {
+        // Figures that cannot be read now are fetched later; the campaign is as desired all the same.
+        return undefined;
+      }
+    },
+
+    async recordSuccess(trx, network, call, result, observed, context) {
+      await recordLive(trx, call, network.id, result, context.now);
+      if (observed === undefined) return;
+      context.emit({
+        eventType: 'AdPerformanceDataIngestedEvent',
+        payload: {
+          adNetworkId: network.id,
+          reportDate: observed['reportDate'],
+          campaignId: call.objectKey,
+          metricsPayload: observed['metrics'],
+          timestamp: new Date(context.now).toISOString(),
+        },
+      });
+    },
+
+    recordFailure: (trx, network, call, error, context) =>
+      recordNetworkFailure(trx, call, network.id, error, context.now),
   };
 }
 
