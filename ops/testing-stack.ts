@@ -61,6 +61,7 @@ export async function startTestingStack(): Promise<TestingStack> {
       AWS_REGION: 'eu-central-1',
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_ENDPOINT_URL_SESV2: networks.url,
       LANEWAY_TEST_NETWORKS_URL: networks.url,
     };
     return { env, stop };

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { CommittedLane } from './act.ts';
 import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
+import { chooseDriver } from './choose-driver.ts';
 import { createEffectActors } from './effects.ts';
 import { createHealthApp, listen } from './health.ts';
 import { createIntake } from './intake.ts';
@@ -18,7 +19,8 @@ import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { connectS3 } from '../core/clients/s3.ts';
-import { connectSNS } from '../core/clients/sns.ts';
+import { connectSES } from '../core/clients/ses.ts';
+import { connectSNS, connectSmsSNS } from '../core/clients/sns.ts';
 import { connectSQS } from '../core/clients/sqs.ts';
 import { purgeIdempotencyKeys } from '../core/contexts/access/purge-idempotency-keys.ts';
 import { createAdAccounts, derivedAccountId } from '../core/contexts/ad-networks/accounts.ts';
@@ -26,6 +28,8 @@ import { connectAdNetworks, sameCredentials } from '../core/contexts/ad-networks
 import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
 import { readAdAccountId } from '../core/contexts/ad-networks/reads.ts';
 import type { AdNetworkId } from '../core/contexts/campaigns/events.ts';
+import { createEmailDriver } from '../core/contexts/notifications/email-driver.ts';
+import { createSmsDriver } from '../core/contexts/notifications/sms-driver.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
@@ -142,12 +146,11 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     prefix,
     dynamodb,
     claimsTable: `${config.stack}-claims`,
-    drivers: (destination) => {
-      if (destination.startsWith('ad-network:')) return adNetworks;
-      throw new LanewayError('config.invalid', `this release knows no destination ${destination}`, {
-        retry: 'backoff',
-      });
-    },
+    drivers: chooseDriver({
+      'ad-network': adNetworks,
+      email: createEmailDriver({ db: backgroundDb, ses: connectSES(), from: config.mailFrom, clock }),
+      sms: createSmsDriver({ db: backgroundDb, sns: connectSmsSNS(config.smsEndpoint), clock }),
+    }),
     registry,
     worker,
     leaseMs: config.leaseMs,

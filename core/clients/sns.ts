@@ -11,3 +11,14 @@ export const connectSNS = (): SNSClient =>
       httpsAgent: { maxSockets: 100 },
     },
   });
+
+/**
+ * For SMS: never tries again by itself, since SNS takes no idempotency key for it. `endpoint` is for local runs, where topics
+ * and phones are behind different servers.
+ */
+export const connectSmsSNS = (endpoint?: string): SNSClient =>
+  new SNSClient({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
+  });

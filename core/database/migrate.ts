@@ -16,6 +16,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0010-schedules': () => import('./migrations/0010-schedules.ts'),
   '0011-schema-versions': () => import('./migrations/0011-schema-versions.ts'),
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
+  '0023-notifications': () => import('./migrations/0023-notifications.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -4,6 +4,7 @@ import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
 import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
+import type { NotificationsTables } from '../contexts/notifications/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
 import type { ScheduleTables } from '../schedules/tables.ts';
 
@@ -250,4 +251,5 @@ export type Database = EngineTables &
   CatalogTables &
   AnalyticsTables &
   CampaignsTables &
-  AdNetworksTables;
+  AdNetworksTables &
+  NotificationsTables;

@@ -1,6 +1,7 @@
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
+import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
 import type { EventDefinition, EventVersion } from './definition.ts';
 
 /**
@@ -47,4 +48,5 @@ export const registry: Registry = createRegistry([
   productCoreDataUpdatedEvent,
   campaignStateChangeRequestedEvent,
   adPerformanceDataIngestedEvent,
+  notificationDispatchRequestedEvent,
 ]);

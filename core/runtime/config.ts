@@ -64,6 +64,10 @@ const schema = z.object({
   LANEWAY_AD_NETWORK_TOKEN: z.string().min(1).optional(),
   /** `{"google_ads":{"clientId":…,"clientSecret":…,"refreshToken":…,"loginCustomerId":…},"meta":{"token":…},"tiktok":{"token":…}}` */
   LANEWAY_AD_NETWORK_CREDENTIALS: json.pipe(adNetworkCredentials).optional(),
+  /** Who mail is from: an identity that SES has verified. */
+  LANEWAY_MAIL_FROM: z.string().min(3).default('Laneway <notifications@laneway.example>'),
+  /** For local runs only: where SMS go instead of SNS. */
+  LANEWAY_SMS_ENDPOINT: z.url().optional(),
 
   LANEWAY_HOST: z.string().default('127.0.0.1'),
   LANEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(0),

@@ -22,7 +22,11 @@ export const opsUser = 'ops';
 export const drainMs = 15_000;
 
 /** What the AWS SDK reads. */
-export const awsEnvironment = ({ emulatorEndpoint, dynamodbEndpoint }: StackAddresses): Record<string, string> => ({
+export const awsEnvironment = ({
+  emulatorEndpoint,
+  dynamodbEndpoint,
+  networksUrl,
+}: StackAddresses): Record<string, string> => ({
   AWS_REGION: region,
   AWS_ACCESS_KEY_ID: accessKeyId,
   AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -30,6 +34,7 @@ export const awsEnvironment = ({ emulatorEndpoint, dynamodbEndpoint }: StackAddr
   AWS_ENDPOINT_URL_SNS: emulatorEndpoint,
   AWS_ENDPOINT_URL_S3: emulatorEndpoint,
   AWS_ENDPOINT_URL_DYNAMODB: dynamodbEndpoint,
+  AWS_ENDPOINT_URL_SESV2: networksUrl,
 });
 
 /** Settings that somebody has in their shell must not reach into the stack: everything of AWS and of Laneway is set here. */
@@ -74,11 +79,11 @@ function workerPools(workers: number): Record<string, string> {
   };
 }
 
-/** The fake networks take what they get: limits of real ones would only slow the demo down. */
-const fakeNetworkLimits = JSON.stringify(
+/** The fakes take what they get: limits of what they stand for would only slow the demo down. */
+const fakeLimits = JSON.stringify(
   Object.fromEntries(
-    adNetworkIds.map((network) => [
-      `ad-network:${network}`,
+    [...adNetworkIds.map((network) => `ad-network:${network}`), 'email', 'sms'].map((destination) => [
+      destination,
       { quota: [{ calls: 60_000, perMs: 60_000 }], concurrency: 8 },
     ]),
   ),
@@ -91,7 +96,8 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   ...workerPools(workers),
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
-  LANEWAY_DESTINATION_LIMITS: fakeNetworkLimits,
+  LANEWAY_DESTINATION_LIMITS: fakeLimits,
+  LANEWAY_SMS_ENDPOINT: `${stack.addresses.networksUrl}/sms`,
 });
 
 export const gatewayEnvironment = (stack: Shared, port: number): Record<string, string> => ({

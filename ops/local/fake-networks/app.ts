@@ -6,6 +6,7 @@ import { failure } from './failure.ts';
 import { createFaults } from './faults.ts';
 import { googleAdsRoutes } from './google-ads.ts';
 import { mailboxRoutes } from './mailbox.ts';
+import { createMessageFaults } from './message-faults.ts';
 import { metaRoutes } from './meta.ts';
 import { openObjectStore } from './object-store.ts';
 import { tiktokRoutes } from './tiktok.ts';
@@ -14,6 +15,7 @@ import { tiktokRoutes } from './tiktok.ts';
 export function createApp(dir: string) {
   const store = openObjectStore(dir);
   const parts = { store, accounts: createAccounts(), faults: createFaults() };
+  const messageFaults = createMessageFaults();
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -23,8 +25,9 @@ export function createApp(dir: string) {
     return c.json({ calls, last: store.calls.at(-1)?.n ?? 0 });
   });
   app.route('/_control/faults', parts.faults.routes);
+  app.route('/_control/message-faults', messageFaults.routes);
   app.route('/_control', controlRoutes(store, parts.accounts));
-  app.route('/', mailboxRoutes(dir));
+  app.route('/', mailboxRoutes(dir, messageFaults));
   app.route('/google_ads', googleAdsRoutes(parts));
   app.route('/meta', metaRoutes(parts));
   app.route('/tiktok', tiktokRoutes(parts));

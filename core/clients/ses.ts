@@ -1,0 +1,16 @@
+import { SESv2Client } from '@aws-sdk/client-sesv2';
+
+/**
+ * The only place where this client is made. Region, credentials and endpoint come from the SDK's own environment. It never
+ * tries again by itself: SES takes no idempotency key, and whether another try may be made is decided by who calls.
+ */
+export const connectSES = (): SESv2Client =>
+  new SESv2Client({
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: 3_000,
+      requestTimeout: 10_000,
+      httpAgent: { maxSockets: 50 },
+      httpsAgent: { maxSockets: 50 },
+    },
+  });

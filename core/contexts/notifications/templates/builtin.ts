@@ -1,0 +1,136 @@
+import type { TemplateSource } from './render.ts';
+
+/** What notifications are about. Merchants prefer channels by category; the last two are sent whatever they prefer. */
+export const categories = ['campaigns', 'platform', 'integrations', 'affiliates', 'billing', 'security'] as const;
+export type Category = (typeof categories)[number];
+
+export const isMandatory = (category: string): boolean => category === 'billing' || category === 'security';
+
+export interface BuiltinTemplate {
+  templateId: string;
+  category: Category;
+  /** Raised with every change of a text, so that a notification says which one it was made of. */
+  version: number;
+  /** By locale; English is there always. SMS takes `text` alone. */
+  texts: Readonly<Record<string, TemplateSource>> & { readonly en: TemplateSource };
+}
+
+/** Templates that every merchant has until it writes its own under the same id. */
+export const builtinTemplates: readonly BuiltinTemplate[] = [
+  {
+    templateId: 'payment-failed',
+    category: 'billing',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Payment of invoice {{ invoiceNumber }} failed',
+        text: 'We could not collect {{ amount }} for invoice {{ invoiceNumber }}. We try again on {{ nextAttempt }}. Please check your means of payment.',
+        html: '<p>We could not collect <strong>{{ amount }}</strong> for invoice {{ invoiceNumber }}.</p><p>We try again on {{ nextAttempt }}. Please check your means of payment.</p>',
+      },
+      de: {
+        subject: 'Zahlung der Rechnung {{ invoiceNumber }} fehlgeschlagen',
+        text: 'Wir konnten {{ amount }} für Rechnung {{ invoiceNumber }} nicht einziehen. Der nächste Versuch ist am {{ nextAttempt }}. Bitte prüfen Sie Ihr Zahlungsmittel.',
+        html: '<p>Wir konnten <strong>{{ amount }}</strong> für Rechnung {{ invoiceNumber }} nicht einziehen.</p><p>Der nächste Versuch ist am {{ nextAttempt }}. Bitte prüfen Sie Ihr Zahlungsmittel.</p>',
+      },
+    },
+  },
+  {
+    templateId: 'invoice-paid',
+    category: 'billing',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Invoice {{ invoiceNumber }} is paid',
+        text: 'Thank you: {{ amount }} for invoice {{ invoiceNumber }} arrived.',
+      },
+      de: {
+        subject: 'Rechnung {{ invoiceNumber }} ist bezahlt',
+        text: 'Vielen Dank: {{ amount }} für Rechnung {{ invoiceNumber }} sind eingegangen.',
+      },
+    },
+  },
+  {
+    templateId: 'invoice-uncollectible',
+    category: 'billing',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Invoice {{ invoiceNumber }} could not be collected',
+        text: 'After {{ attempts }} attempts we stop trying to collect {{ amount }} for invoice {{ invoiceNumber }}. Please get in touch with us.',
+      },
+    },
+  },
+  {
+    templateId: 'campaign-approved',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Campaign “{{ campaignName }}” was approved',
+        text: '{{ approvedBy }} approved the campaign “{{ campaignName }}”.',
+      },
+      de: {
+        subject: 'Kampagne „{{ campaignName }}“ wurde freigegeben',
+        text: '{{ approvedBy }} hat die Kampagne „{{ campaignName }}“ freigegeben.',
+      },
+    },
+  },
+  {
+    templateId: 'maintenance-window',
+    category: 'platform',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Maintenance from {{ startsAt }}',
+        text: 'From {{ startsAt }} to {{ endsAt }} changes are taken but carried out later. {{ reason }}',
+      },
+      de: {
+        subject: 'Wartung ab {{ startsAt }}',
+        text: 'Von {{ startsAt }} bis {{ endsAt }} nehmen wir Änderungen an, führen sie aber erst danach aus. {{ reason }}',
+      },
+    },
+  },
+  {
+    templateId: 'webhook-endpoint-disabled',
+    category: 'integrations',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Webhook endpoint {{ url }} was disabled',
+        text: 'The endpoint {{ url }} has failed since {{ failingSince }} and gets no further deliveries: {{ reason }}. Enable it again when it works; what was missed can be recovered.',
+      },
+    },
+  },
+  {
+    templateId: 'affiliate-flagged',
+    category: 'affiliates',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Affiliate {{ affiliateName }} was flagged',
+        text: 'Affiliate {{ affiliateName }} was flagged for {{ reason }}. Please have a look before the next payout.',
+      },
+    },
+  },
+  {
+    templateId: 'digest',
+    category: 'platform',
+    version: 1,
+    texts: {
+      en: {
+        subject: '{{ count }} notifications',
+        text: '{% for item in items %}- {{ item.subject }}\n  {{ item.text }}\n{% endfor %}{% if more > 0 %}… and {{ more }} more.{% endif %}',
+        html: '<ul>{% for item in items %}<li><strong>{{ item.subject }}</strong><br>{{ item.text }}</li>{% endfor %}</ul>{% if more > 0 %}<p>… and {{ more }} more.</p>{% endif %}',
+      },
+      de: {
+        subject: '{{ count }} Mitteilungen',
+        text: '{% for item in items %}- {{ item.subject }}\n  {{ item.text }}\n{% endfor %}{% if more > 0 %}… und {{ more }} weitere.{% endif %}',
+        html: '<ul>{% for item in items %}<li><strong>{{ item.subject }}</strong><br>{{ item.text }}</li>{% endfor %}</ul>{% if more > 0 %}<p>… und {{ more }} weitere.</p>{% endif %}',
+      },
+    },
+  },
+];
+
+const byId = new Map(builtinTemplates.map((template) => [template.templateId, template]));
+
+export const builtinTemplate = (templateId: string): BuiltinTemplate | undefined => byId.get(templateId);
