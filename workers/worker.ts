@@ -30,6 +30,7 @@ import { readAdAccountId } from '../core/contexts/ad-networks/reads.ts';
 import type { AdNetworkId } from '../core/contexts/campaigns/events.ts';
 import { createEmailDriver } from '../core/contexts/notifications/email-driver.ts';
 import { createSmsDriver } from '../core/contexts/notifications/sms-driver.ts';
+import { createWebhookDriver } from '../core/contexts/webhooks/driver.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
@@ -149,6 +150,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     drivers: chooseDriver({
       'ad-network': adNetworks,
       email: createEmailDriver({ db: backgroundDb, ses: connectSES(), from: config.mailFrom, clock }),
+      webhook: createWebhookDriver({ db: backgroundDb, rules: { allowLoopback: config.webhookLoopback }, clock }),
       sms: createSmsDriver({ db: backgroundDb, sns: connectSmsSNS(config.smsEndpoint), clock }),
     }),
     registry,

@@ -17,6 +17,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0011-schema-versions': () => import('./migrations/0011-schema-versions.ts'),
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
+  '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
 };
 
 const provider: MigrationProvider = {

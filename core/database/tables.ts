@@ -5,6 +5,7 @@ import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
+import type { WebhooksTables } from '../contexts/webhooks/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
 import type { ScheduleTables } from '../schedules/tables.ts';
 
@@ -252,4 +253,5 @@ export type Database = EngineTables &
   AnalyticsTables &
   CampaignsTables &
   AdNetworksTables &
-  NotificationsTables;
+  NotificationsTables &
+  WebhooksTables;

@@ -2,6 +2,7 @@ import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.t
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
 import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
+import { thirdPartyAppWebhookEvent } from '../contexts/webhooks/events.ts';
 import type { EventDefinition, EventVersion } from './definition.ts';
 
 /**
@@ -49,4 +50,5 @@ export const registry: Registry = createRegistry([
   campaignStateChangeRequestedEvent,
   adPerformanceDataIngestedEvent,
   notificationDispatchRequestedEvent,
+  thirdPartyAppWebhookEvent,
 ]);

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { type EventDefinition, thresholds } from '../../events/definition.ts';
+import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { laneRetry } from '../../runtime/retry.ts';
+
+/** `campaign.activated`: what happened, for subscriptions to choose by. */
+export const webhookType = z.string().regex(/^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){1,4}$/, {
+  error: 'must be words separated by dots, such as campaign.activated',
+});
+
+export const thirdPartyAppWebhookPayload = z.looseObject({
+  webhookType,
+  /** When it happened. */
+  timestamp: isoTimestamp,
+  data: z.record(z.string().max(128), z.unknown()),
+  merchantId: merchantId.optional(),
+  /** To this endpoint alone, whatever it subscribes to. */
+  endpointId: id(64).optional(),
+  /**
+   * Nothing new: what an endpoint did not get is sent again, or one message to it. `after` is where a recovery goes on that
+   * is too large for one event.
+   */
+  redelivery: z
+    .looseObject({ since: isoTimestamp.optional(), eventId: id(128).optional(), after: z.int().min(0).optional() })
+    .optional(),
+});
+
+export type ThirdPartyAppWebhook = z.infer<typeof thirdPartyAppWebhookPayload>;
+
+export const thirdPartyAppWebhookEvent: EventDefinition = {
+  id: 'evt_third_party_webhook_001',
+  name: 'ThirdPartyAppWebhookEvent',
+  type: 'integration',
+  category: 'Third-Party Integration',
+  description: 'Something happened that subscribed third-party apps are to be told.',
+  frequency: 'medium',
+  priority: 'medium',
+  criticality: 'important',
+  routingKey: 'thirdparty.app.webhook',
+  sourceContext: 'AdManager',
+  targetContexts: ['ThirdPartyIntegrationService'],
+  versions: [{ version: '1.0.0', schema: thirdPartyAppWebhookPayload }],
+  route: 'fifo',
+  queue: 'ThirdPartyWebhookQueue',
+  deadLetterQueue: 'ThirdPartyWebhookDLQ',
+  timeoutMs: 30_000,
+  retry: laneRetry,
+  thresholds: thresholds('medium'),
+  handlers: [
+    {
+      name: 'deliverThirdPartyAppWebhook',
+      service: 'ThirdPartyIntegrationService',
+      holds: 'merchant',
+      onPoison: 'release',
+      effect: 'delta',
+      load: async () => (await import('./deliver-third-party-app-webhook.ts')).deliverThirdPartyAppWebhook,
+    },
+  ],
+  example: {
+    webhookType: 'campaign.activated',
+    timestamp: '2026-11-23T10:15:00.000Z',
+    data: { campaignId: 'cmp-1001', adNetworkIds: ['meta'] },
+  },
+};
