@@ -28,11 +28,14 @@ import { connectAdNetworks, sameCredentials } from '../core/contexts/ad-networks
 import { createAdNetworkDriver } from '../core/contexts/ad-networks/driver.ts';
 import { readAdAccountId } from '../core/contexts/ad-networks/reads.ts';
 import type { AdNetworkId } from '../core/contexts/campaigns/events.ts';
+import { createPaymentDriver } from '../core/contexts/billing/payment-driver.ts';
+import { createPaymentProvider } from '../core/contexts/billing/payment-provider.ts';
 import { createEmailDriver } from '../core/contexts/notifications/email-driver.ts';
 import { createSmsDriver } from '../core/contexts/notifications/sms-driver.ts';
 import { createWebhookDriver } from '../core/contexts/webhooks/driver.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
+import type { DestinationDriver } from '../core/events/destination.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { topologyOf } from '../core/events/topology.ts';
@@ -68,6 +71,21 @@ const findAdAccount =
     if (config.adNetworkUrl !== undefined) return derivedAccountId(merchantId);
     throw new LanewayError('effect.unauthorized', `no account at ${network} is connected`, { retry: 'backoff' });
   };
+
+/** Without a provider the destination is unknown, so that invoices wait for a worker that has one. */
+const paymentDriver = (
+  { paymentUrl, paymentToken }: Config,
+  db: Kysely<Database>,
+): Record<string, DestinationDriver> =>
+  paymentUrl === undefined || paymentToken === undefined
+    ? {}
+    : {
+        payments: createPaymentDriver({
+          db,
+          provider: createPaymentProvider({ baseUrl: paymentUrl, token: paymentToken }),
+          clock,
+        }),
+      };
 
 export interface WorkerOptions {
   config: Config;
@@ -150,6 +168,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     drivers: chooseDriver({
       'ad-network': adNetworks,
       email: createEmailDriver({ db: backgroundDb, ses: connectSES(), from: config.mailFrom, clock }),
+      ...paymentDriver(config, backgroundDb),
       webhook: createWebhookDriver({ db: backgroundDb, rules: { allowLoopback: config.webhookLoopback }, clock }),
       sms: createSmsDriver({ db: backgroundDb, sns: connectSmsSNS(config.smsEndpoint), clock }),
     }),

@@ -18,6 +18,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
+  '0025-billing': () => import('./migrations/0025-billing.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -2,6 +2,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { AccessTables } from '../contexts/access/tables.ts';
 import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
 import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
+import type { BillingTables } from '../contexts/billing/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
@@ -254,4 +255,5 @@ export type Database = EngineTables &
   CampaignsTables &
   AdNetworksTables &
   NotificationsTables &
-  WebhooksTables;
+  WebhooksTables &
+  BillingTables;

@@ -1,4 +1,5 @@
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
+import { billingCycleEvent } from '../contexts/billing/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
 import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
@@ -51,4 +52,5 @@ export const registry: Registry = createRegistry([
   adPerformanceDataIngestedEvent,
   notificationDispatchRequestedEvent,
   thirdPartyAppWebhookEvent,
+  billingCycleEvent,
 ]);

@@ -66,6 +66,9 @@ const schema = z.object({
   LANEWAY_AD_NETWORK_CREDENTIALS: json.pipe(adNetworkCredentials).optional(),
   /** Who mail is from: an identity that SES has verified. */
   LANEWAY_MAIL_FROM: z.string().min(3).default('Laneway <notifications@laneway.example>'),
+  /** The payment provider; without it invoices wait to be collected. */
+  LANEWAY_PAYMENT_URL: z.url().optional(),
+  LANEWAY_PAYMENT_TOKEN: z.string().min(1).optional(),
   /** For local runs only: webhook endpoints may lie on this machine, without TLS. */
   LANEWAY_WEBHOOK_LOOPBACK: z.stringbool().default(false),
   /** For local runs only: where SMS go instead of SNS. */

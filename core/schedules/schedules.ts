@@ -1,4 +1,5 @@
 import { adNetworkJobs } from '../contexts/ad-networks/schedules.ts';
+import { billingJobs } from '../contexts/billing/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
 import { periodAt } from './periods.ts';
@@ -42,4 +43,4 @@ function jobFaults({ name, timing, missed, pageSize = 1 }: ScheduledJob): string
   return faults;
 }
 
-export const schedules: Schedules = createSchedules([...adNetworkJobs]);
+export const schedules: Schedules = createSchedules([...adNetworkJobs, ...billingJobs]);

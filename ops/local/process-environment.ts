@@ -97,6 +97,8 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_DESTINATION_LIMITS: fakeLimits,
+  LANEWAY_PAYMENT_URL: stack.addresses.networksUrl,
+  LANEWAY_PAYMENT_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_WEBHOOK_LOOPBACK: 'true',
   LANEWAY_SMS_ENDPOINT: `${stack.addresses.networksUrl}/sms`,
 });
