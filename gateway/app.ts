@@ -7,6 +7,7 @@ import { authenticate } from './middleware/authenticate.ts';
 import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
 import { identify } from './middleware/identify.ts';
 import { limitTime } from './middleware/limit-time.ts';
+import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
 import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
@@ -43,6 +44,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addDocsRoutes(app);
   addProductRoutes(app, dependencies);
   addCampaignRoutes(app, dependencies);
+  addCampaignChangeRoutes(app, dependencies);
   addCorePlatformRoutes(app, dependencies);
   return app;
 }

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { campaignChangeRoutes } from './routes/campaign-changes.ts';
 import { campaignRoutes } from './routes/campaigns.ts';
 import { receiveProductChanges } from './routes/core-platform.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
@@ -16,7 +17,14 @@ each \`POST\`; asking again with the same key and body within 24 hours gives the
 /** The description of the API as the routes declare it. Connects to nothing and names no server. */
 export function openApiDocument() {
   const app = new OpenAPIHono();
-  for (const route of [...campaignRoutes, ...productRoutes, receiveProductChanges, readHealth, readReadiness])
+  for (const route of [
+    ...campaignRoutes,
+    ...campaignChangeRoutes,
+    ...productRoutes,
+    receiveProductChanges,
+    readHealth,
+    readReadiness,
+  ])
     app.openAPIRegistry.registerPath(route);
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',

@@ -5,7 +5,7 @@ import { type ErrorCode, LanewayError, isInfrastructureError, isStatementTimeout
 /** RFC 9457 problem documents: the one shape in which the gateway says no. */
 
 interface Answer {
-  status: 400 | 401 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503;
   title: string;
 }
 
@@ -22,6 +22,8 @@ const answers = {
   'campaigns.illegal_transition': { status: 409, title: 'The campaign cannot enter this state' },
   'notifications.already_sent': { status: 409, title: 'The notification is sent already' },
   'webhooks.too_many_endpoints': { status: 409, title: 'There are too many webhook endpoints' },
+  'campaigns.approval_required': { status: 403, title: 'The campaign needs approval' },
+  'campaigns.schedule_invalid': { status: 400, title: 'The schedule is not possible' },
   'request.too_large': { status: 413, title: 'The request is too large' },
   'request.media_type': { status: 415, title: 'The body must be JSON' },
   'request.key_reused': { status: 422, title: 'The idempotency key belongs to another request' },

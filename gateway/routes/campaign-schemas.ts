@@ -3,7 +3,10 @@ import { nextPage } from '../paging.ts';
 import type { NetworkState } from '../../core/contexts/ad-networks/reads.ts';
 import { adNetworkIds, campaignParameters, requestedStates } from '../../core/contexts/campaigns/events.ts';
 import type { Campaign, Operation } from '../../core/contexts/campaigns/reads.ts';
+import { requestableStates } from '../../core/contexts/campaigns/state-machine.ts';
 import { id } from '../../core/events/envelope.ts';
+
+const moment = z.iso.datetime({ offset: true });
 
 /** What merchants send and get about campaigns. Fields that travel on in events are the events' own schemas. */
 
@@ -25,6 +28,8 @@ export const newCampaign = z
       .exclude(['ended'])
       .default('active')
       .describe('A draft asks nothing of the networks.'),
+    startAt: moment.optional().describe('Until then the campaign is pending.'),
+    endAt: moment.optional().describe('Then the campaign ends by itself.'),
   })
   .openapi('NewCampaign', {
     example: {
@@ -36,8 +41,28 @@ export const newCampaign = z
   });
 
 export const stateChange = z
-  .strictObject({ state: z.enum(requestedStates) })
+  .strictObject({ state: z.enum(requestableStates) })
   .openapi('CampaignStateChange', { example: { state: 'paused' } });
+
+export const campaignChange = z
+  .strictObject({
+    name: id(200),
+    dailyBudgetMinor: campaignParameters.shape.dailyBudgetMinor.describe('Minor units of `currency` per day.'),
+    productIds: campaignParameters.shape.productIds.unwrap(),
+    startAt: moment.nullable().describe('Null for a campaign that starts when it is activated.'),
+    endAt: moment.nullable().describe('Null for a campaign without end.'),
+  })
+  .partial()
+  .refine((fields) => Object.keys(fields).length > 0, { error: 'nothing to change' })
+  .openapi('CampaignChange', { example: { dailyBudgetMinor: 7_500 } });
+
+export const approval = z
+  .strictObject({ approve: z.boolean(), reason: id(500).optional() })
+  .openapi('CampaignApproval', { example: { approve: true } });
+
+export const campaignSettings = z
+  .strictObject({ approvalRequired: z.boolean().describe('Campaigns then need an owner or a manager to go live.') })
+  .openapi('CampaignSettings', { example: { approvalRequired: true } });
 
 const network = z
   .object({
@@ -75,6 +100,13 @@ export const campaign = z
     version: z.int().openapi({ description: 'Counts the changes that were asked for.' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
+    startAt: z.iso.datetime().nullable(),
+    endAt: z.iso.datetime().nullable(),
+    requestedState: z
+      .string()
+      .nullable()
+      .openapi({ description: 'While the campaign waits for approval: what was asked for.' }),
+    reviewReason: z.string().nullable(),
     networks: z.array(network).openapi({ description: 'An entry for each network that a request has reached.' }),
   })
   .openapi('Campaign');
@@ -125,6 +157,10 @@ export const showCampaign = (row: Campaign): z.infer<typeof campaign> => ({
   version: row.version,
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),
+  startAt: row.startAt?.toISOString() ?? null,
+  endAt: row.endAt?.toISOString() ?? null,
+  requestedState: row.requestedState,
+  reviewReason: row.reviewReason,
   networks: row.networks.map(showNetwork),
 });
 

@@ -18,10 +18,10 @@ import { asMerchant } from '../../core/database/transaction.ts';
 import { id } from '../../core/events/envelope.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 
-const tags = ['Campaigns'];
-const campaignId = z.object({ campaignId: id(128) });
+export const tags = ['Campaigns'];
+export const campaignId = z.object({ campaignId: id(128) });
 
-const onceHeaders = z.object({
+export const onceHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x20-\x7e]{1,255}$/, { error: 'must be 1 to 255 printable ASCII characters' })
@@ -34,13 +34,20 @@ const replayed = z.object({
   location: z.string(),
 });
 
-const accepted = (description: string) => ({
+export const accepted = (description: string) => ({
   description,
   headers: replayed,
   content: { 'application/json': { schema: schemas.campaignOperation } },
 });
 
-const writeProblems = [
+export const unchangedOutside = {
+  description:
+    'The campaign; the networks are asked for nothing now: it waits for approval or its start, or is out of sight.',
+  headers: replayed,
+  content: { 'application/json': { schema: schemas.campaignDraft } },
+};
+
+export const writeProblems = [
   'request.invalid',
   'access.unauthenticated',
   'request.conflict',
@@ -62,12 +69,12 @@ const createCampaignRoute = createRoute({
   },
   responses: {
     201: {
-      description: 'The draft.',
+      description: 'The draft, or a campaign that waits for approval or its start.',
       headers: replayed,
       content: { 'application/json': { schema: schemas.campaignDraft } },
     },
     202: accepted('The campaign; `operation` tells when the networks hold it.'),
-    ...problemResponses(...writeProblems),
+    ...problemResponses(...writeProblems, 'campaigns.schedule_invalid'),
   },
 });
 
@@ -112,6 +119,7 @@ const changeStateRoute = createRoute({
     body: { required: true, content: { 'application/json': { schema: schemas.stateChange } } },
   },
   responses: {
+    200: unchangedOutside,
     202: accepted('The campaign; `operation` tells when the networks have followed.'),
     ...problemResponses(...writeProblems, 'campaigns.not_found', 'campaigns.illegal_transition'),
   },
@@ -139,15 +147,9 @@ export const campaignRoutes = [
 ];
 
 export function addCampaignRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
-  const { db, clock, registry } = dependencies;
+  const { db } = dependencies;
 
-  const originOf = (c: Context<GatewayEnv>): RequestOrigin => ({
-    registry,
-    merchantId: c.get('merchantId'),
-    correlationId: c.get('correlationId'),
-    traceparent: c.get('traceparent'),
-    nowMs: clock.now(),
-  });
+  const originOf = originFor(dependencies);
 
   app.openapi(createCampaignRoute, async (c) => {
     const wanted = c.req.valid('json');
@@ -155,7 +157,7 @@ export function addCampaignRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Ga
     const { body, replayed, location } = await commitOnce(dependencies, once, async (trx) => {
       const origin = originOf(c);
       const change = await createCampaign(trx, origin, { ...wanted, productIds: wanted.productIds ?? [] });
-      return await changed(trx, origin.merchantId, change);
+      return await changed(trx, origin.merchantId, change, 201);
     });
     markReply(c, location, replayed);
     return 'operation' in body ? c.json(body, 202) : c.json(body, 201);
@@ -167,11 +169,10 @@ export function addCampaignRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Ga
     const once = onceOf(c, c.req.valid('header')['idempotency-key'], { state });
     const { body, replayed, location } = await commitOnce(dependencies, once, async (trx) => {
       const origin = originOf(c);
-      return await changed(trx, origin.merchantId, await requestCampaignState(trx, origin, { campaignId, state }));
+      return await changed(trx, origin.merchantId, await requestCampaignState(trx, origin, { campaignId, state }), 200);
     });
-    if (!('operation' in body)) throw new Error('a state was requested without an operation');
     markReply(c, location, replayed);
-    return c.json(body, 202);
+    return 'operation' in body ? c.json(body, 202) : c.json(body, 200);
   });
 
   app.openapi(listCampaignsRoute, async (c) => {
@@ -200,7 +201,19 @@ export function addCampaignRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Ga
   });
 }
 
-const onceOf = (c: Context<GatewayEnv>, key: string | undefined, body: unknown): Once => ({
+export const originFor =
+  ({ registry, clock }: GatewayDependencies) =>
+  (c: Context<GatewayEnv>): RequestOrigin => ({
+    registry,
+    merchantId: c.get('merchantId'),
+    correlationId: c.get('correlationId'),
+    traceparent: c.get('traceparent'),
+    nowMs: clock.now(),
+    // A key acts for its merchant.
+    mayApprove: true,
+  });
+
+export const onceOf = (c: Context<GatewayEnv>, key: string | undefined, body: unknown): Once => ({
   merchantId: c.get('merchantId'),
   key,
   request: [c.req.method, c.req.path, body],
@@ -209,21 +222,23 @@ const onceOf = (c: Context<GatewayEnv>, key: string | undefined, body: unknown):
 
 type CampaignReply = z.infer<typeof schemas.campaignDraft> | z.infer<typeof schemas.campaignOperation>;
 
-async function changed(
+/** `otherwise`: the status of a change that asks nothing of the networks. */
+export async function changed(
   trx: Transaction<Database>,
   merchantId: string,
   { campaignId, operationId, events }: CampaignChange,
+  otherwise: 200 | 201,
 ): Promise<Change<CampaignReply>> {
   const row = await getCampaign(trx, merchantId, campaignId);
   if (row === undefined) throw new Error(`campaign ${campaignId} is not visible to the transaction that wrote it`);
   const campaign = schemas.showCampaign(row);
   const location = `/v1/campaigns/${encodeURIComponent(campaignId)}`;
-  if (operationId === undefined) return { reply: { status: 201, location, body: { campaign } }, events };
+  if (operationId === undefined) return { reply: { status: otherwise, location, body: { campaign } }, events };
   const operation = { id: operationId, href: `/v1/operations/${operationId}` };
   return { reply: { status: 202, location, body: { campaign, operation } }, events };
 }
 
-function markReply(c: Context<GatewayEnv>, location: string, replayed: boolean): void {
+export function markReply(c: Context<GatewayEnv>, location: string, replayed: boolean): void {
   c.header('location', location);
   if (replayed) c.header('idempotency-replayed', 'true');
 }

@@ -1,6 +1,8 @@
+import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { synchronizeCampaignStateWithAdNetworks } from './synchronize-campaign-state-with-ad-networks.ts';
+import { LanewayError } from '../../runtime/errors.ts';
 import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler, snapshot } from '../../testing/run-handler.ts';
 import { createWorld } from '../../testing/world.ts';
@@ -120,6 +122,44 @@ test('handling commands again leaves the state they left the first time', async 
     second.outcomes.map(({ kind }) => kind),
     ['skip', 'done', 'done'],
   );
+});
+
+const withProduct = { campaignParametersForSync: { ...parameters, productIds: ['sku-1'] } };
+
+test('a command to activate waits for its products, up to ten minutes from its first look, and then fails', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const activate = command(1, 'active', 1, withProduct);
+  const first = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [activate]);
+  assert.equal(first.outcomes, [{ kind: 'snooze', delayMs: 1_000, reason: 'waits for product sku-1' }]);
+  assert.equal(first.intents, []);
+  const sinceMinutes = (minutes: number) =>
+    db
+      .updateTable('campaign_product_waits')
+      .set({ since: new Date(Date.parse('2026-11-23T12:00:00.000Z') - minutes * 60_000) })
+      .execute();
+  await sinceMinutes(9.9);
+  const last = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [activate]);
+  assert.equal(last.outcomes, [{ kind: 'snooze', delayMs: 6_000, reason: 'waits for product sku-1' }]);
+  await sinceMinutes(10);
+  let thrown: unknown;
+  await runHandler(db, synchronizeCampaignStateWithAdNetworks, [activate]).catch((e: unknown) => (thrown = e));
+  assert.ok(thrown instanceof LanewayError);
+  assert.equal([thrown.code, thrown.retry], ['catalog.product_missing', 'never']);
+
+  await sql`insert into products (merchant_id, product_id, attributes, source_at, updated_at)
+    values ('shop-1', 'sku-1', '{}', now(), now())`.execute(db);
+  const known = await runHandler(db, synchronizeCampaignStateWithAdNetworks, [activate]);
+  assert.equal([known.outcomes, known.intents.length], [[{ kind: 'done' }], 2]);
+  assert.equal(await db.selectFrom('campaign_product_waits').selectAll().execute(), []);
+});
+
+test('a command to pause waits for no product', async () => {
+  await using world = await createWorld();
+  const run = await runHandler(world.postgres.db, synchronizeCampaignStateWithAdNetworks, [
+    command(1, 'paused', 1, withProduct),
+  ]);
+  assert.equal(run.outcomes, [{ kind: 'done' }]);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import type { Database } from '../../database/tables.ts';
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
 import { LanewayError } from '../../runtime/errors.ts';
+import { waitForProducts } from './wait-for-products.ts';
 import type { CampaignParameters, CampaignStateChangeRequested } from '../campaigns/events.ts';
 
 /** What an ad network is to hold for a campaign. */
@@ -11,6 +12,7 @@ export interface DesiredCampaign extends Record<string, unknown> {
   name: string;
   dailyBudgetMinor: number;
   currency: string;
+  endAt?: string;
 }
 
 /** What was asked of one network before. */
@@ -49,6 +51,8 @@ export const synchronizeCampaignStateWithAdNetworks = defineHandler<CampaignStat
       else refused.push(`${network}: ${reason}`);
     }
     if (wishes.length === 0) return skip(refused.join('; '));
+    const wait = await waitForProducts(event, context);
+    if (wait !== undefined) return wait;
     await writeDesired(context.trx, event, wishes);
     for (const { network, parameters } of wishes) {
       const desired: DesiredCampaign = {
@@ -56,6 +60,7 @@ export const synchronizeCampaignStateWithAdNetworks = defineHandler<CampaignStat
         name: parameters.name,
         dailyBudgetMinor: parameters.dailyBudgetMinor,
         currency: parameters.currency,
+        ...(parameters.endAt === undefined ? {} : { endAt: parameters.endAt }),
       };
       context.intend(event, { destination: `ad-network:${network}`, objectKey: payload.campaignId, desired });
     }

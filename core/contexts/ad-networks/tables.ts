@@ -18,6 +18,8 @@ export interface AdNetworksTables {
     desired_at: Date;
     synced_at: Date | null;
   };
+  /** Since when a command has waited for a product that is not known yet. */
+  campaign_product_waits: { merchant_id: string; event_id: string; since: Date };
   ad_accounts: { merchant_id: string; ad_network_id: string; account_id: string; connected_at: Date };
   /** What was last read of a day of a campaign, so that only changes are published. */
   performance_reads: {

@@ -2,6 +2,7 @@ import { type Transaction, sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { getCampaign, getOperation, listCampaigns } from './reads.ts';
+import type { RequestableState } from './state-machine.ts';
 import { type CampaignChange, type NewCampaign, createCampaign, requestCampaignState } from './writes.ts';
 import { appendOutbox, eventRow } from '../../database/outbox.ts';
 import type { Database } from '../../database/tables.ts';
@@ -44,7 +45,7 @@ const create = (world: World, merchantId: string, campaign: Partial<NewCampaign>
     return change;
   });
 
-const request = (world: World, campaignId: string, state: 'active' | 'paused' | 'ended', nowMs = NOON) =>
+const request = (world: World, campaignId: string, state: RequestableState, nowMs = NOON) =>
   within(world, 'shop-1', (trx) => requestCampaignState(trx, originOf('shop-1', nowMs), { campaignId, state }));
 
 const commandOf = ({ events }: CampaignChange) =>

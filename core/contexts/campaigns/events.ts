@@ -9,8 +9,8 @@ export type AdNetworkId = (typeof adNetworkIds)[number];
 /** The states a command can ask the networks for. */
 export const requestedStates = ['active', 'paused', 'ended'] as const;
 
-/** What the networks need to know to make the campaign as it should be. */
-export const campaignParameters = z.looseObject({
+/** Of version 1.0.0. */
+const firstCampaignParameters = z.looseObject({
   name: z.string().min(1).max(200),
   /** Minor units of `currency` per day. */
   dailyBudgetMinor: z.int().min(1),
@@ -18,14 +18,25 @@ export const campaignParameters = z.looseObject({
   productIds: z.array(id(128)).max(100).optional(),
 });
 
+/** What the networks need to know to make the campaign as it should be. */
+export const campaignParameters = firstCampaignParameters.extend({
+  /** When it is to run. Our own schedule starts and ends it; networks are told the end where they can keep it. */
+  startAt: isoTimestamp.optional(),
+  endAt: isoTimestamp.optional(),
+});
+
 export type CampaignParameters = z.infer<typeof campaignParameters>;
 
-export const campaignStateChangeRequestedPayload = z.looseObject({
+const firstCampaignStateChangeRequestedPayload = z.looseObject({
   campaignId: id(128),
   merchantId,
   requestedState: z.string().toLowerCase().pipe(z.enum(requestedStates)),
   adNetworkIds: z.array(z.enum(adNetworkIds)).min(1).max(10),
   timestamp: isoTimestamp,
+  campaignParametersForSync: firstCampaignParameters.optional(),
+});
+
+export const campaignStateChangeRequestedPayload = firstCampaignStateChangeRequestedPayload.extend({
   campaignParametersForSync: campaignParameters.optional(),
 });
 
@@ -43,7 +54,10 @@ export const campaignStateChangeRequestedEvent: EventDefinition = {
   routingKey: 'campaign.state.change.requested',
   sourceContext: 'CampaignManagementService',
   targetContexts: ['AdNetworkIntegrationService'],
-  versions: [{ version: '1.0.0', schema: campaignStateChangeRequestedPayload }],
+  versions: [
+    { version: '1.0.0', schema: firstCampaignStateChangeRequestedPayload, upcast: (payload) => payload },
+    { version: '1.1.0', schema: campaignStateChangeRequestedPayload },
+  ],
   aggregate: (payload) => `campaign:${campaignStateChangeRequestedPayload.parse(payload).campaignId}`,
   route: 'fifo',
   queue: 'CampaignEventsQueue',

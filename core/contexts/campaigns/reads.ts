@@ -14,6 +14,10 @@ export interface Campaign {
   version: number;
   createdAt: Date;
   updatedAt: Date;
+  startAt: Date | null;
+  endAt: Date | null;
+  requestedState: string | null;
+  reviewReason: string | null;
   /** One entry for each network that a command has reached. */
   networks: NetworkState[];
 }
@@ -29,6 +33,10 @@ const campaignColumns = [
   'version',
   'created_at as createdAt',
   'updated_at as updatedAt',
+  'start_at as startAt',
+  'end_at as endAt',
+  'requested_state as requestedState',
+  'review_reason as reviewReason',
 ] as const;
 
 /** A page of a merchant's campaigns by id; `next` is the `after` of the following page, undefined on the last. */
@@ -145,4 +153,14 @@ async function readSettledOutcome(
     .limit(1)
     .executeTakeFirst();
   return row?.outcome;
+}
+
+/** Whether campaigns of the merchant need an owner or a manager to go live. */
+export async function isApprovalRequired(trx: Transaction<Database>, merchantId: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('campaign_settings')
+    .select('approval_required')
+    .where('merchant_id', '=', merchantId)
+    .executeTakeFirst();
+  return row?.approval_required ?? false;
 }

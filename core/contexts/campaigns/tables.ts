@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely';
 
-export type CampaignState = 'draft' | 'pending' | 'active' | 'paused' | 'ended';
+export type CampaignState =
+  'draft' | 'awaiting_approval' | 'pending' | 'active' | 'paused' | 'ended' | 'archived' | 'rejected';
 
 export interface CampaignsTables {
   campaigns: {
@@ -16,6 +17,13 @@ export interface CampaignsTables {
     version: Generated<number>;
     created_at: Date;
     updated_at: Date;
+    start_at: Date | null;
+    end_at: Date | null;
+    /** While it waits for approval: the state that was asked for. */
+    requested_state: 'active' | 'paused' | null;
+    /** Why it was rejected, and who decided. */
+    review_reason: string | null;
+    reviewed_by: string | null;
   };
   operations: {
     merchant_id: string;
@@ -25,5 +33,32 @@ export interface CampaignsTables {
     version: number;
     requested_state: string;
     created_at: Date;
+  };
+  campaign_settings: { merchant_id: string; approval_required: boolean; updated_at: Date };
+  /** Campaigns whose schedule has something to do at a time. */
+  campaign_turns: { merchant_id: string; campaign_id: string; due_at: Date };
+  campaign_rules: {
+    merchant_id: string;
+    rule_id: string;
+    name: string;
+    metric: 'roas' | 'cpa' | 'spend';
+    /** Thousandths for roas, micros of the currency for cpa and spend. */
+    pause_at: number;
+    resume_at: number | null;
+    window_days: number;
+    least_spend_micros: number;
+    /** Empty: all of the merchant's campaigns. */
+    campaign_ids: Generated<string[]>;
+    enabled: boolean;
+    created_at: Date;
+    updated_at: Date;
+  };
+  /** Campaigns that a rule has paused, at the version it left them in: what the merchant changed since is theirs. */
+  campaign_rule_pauses: {
+    merchant_id: string;
+    rule_id: string;
+    campaign_id: string;
+    paused_at: Date;
+    version: number;
   };
 }

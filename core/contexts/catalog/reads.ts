@@ -87,3 +87,21 @@ export async function getProduct(
     .where('product_id', '=', productId)
     .executeTakeFirst();
 }
+
+/** Those of the products that the catalog does not have, or has no more. */
+export async function findMissingProducts(
+  trx: Transaction<Database>,
+  merchantId: string,
+  productIds: readonly string[],
+): Promise<string[]> {
+  if (productIds.length === 0) return [];
+  const known = await trx
+    .selectFrom('products')
+    .select('product_id')
+    .where('merchant_id', '=', merchantId)
+    .where('product_id', 'in', productIds)
+    .where('deleted_at', 'is', null)
+    .execute();
+  const found = new Set(known.map(({ product_id }) => product_id));
+  return productIds.filter((productId) => !found.has(productId));
+}
