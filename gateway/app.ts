@@ -4,10 +4,13 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { GatewayDependencies, GatewayEnv } from './context.ts';
 import { logAccess } from './middleware/access-log.ts';
 import { authenticate } from './middleware/authenticate.ts';
+import { authorize } from './middleware/authorize.ts';
 import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
 import { identify } from './middleware/identify.ts';
 import { limitTime } from './middleware/limit-time.ts';
 import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
+import { addAccessRoutes } from './routes/access.ts';
+import { addAuditRoutes } from './routes/audit.ts';
 import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
@@ -38,7 +41,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(limitTime(dependencies.requestDeadlineMs));
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLarge }));
-  app.use('/v1/*', authenticate(dependencies));
+  app.use('/v1/*', authenticate(dependencies), authorize);
 
   addHealthRoutes(app, dependencies);
   addDocsRoutes(app);
@@ -46,5 +49,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addCampaignRoutes(app, dependencies);
   addCampaignChangeRoutes(app, dependencies);
   addCorePlatformRoutes(app, dependencies);
+  addAccessRoutes(app, dependencies);
+  addAuditRoutes(app, dependencies);
   return app;
 }

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import { recordChange } from '../core/contexts/access/record-change.ts';
 import { appendOutbox, eventRow } from '../core/database/outbox.ts';
 import type { Database } from '../core/database/tables.ts';
 import { asMerchant } from '../core/database/transaction.ts';
@@ -23,6 +24,8 @@ export interface Once {
   key: string | undefined;
   /** Method, path and parsed body: what must be the same for the key to mean the same request. */
   request: readonly unknown[];
+  /** Whose change it is, for the audit log. */
+  by?: { actor: string; correlationId: string };
   /** Fired: nobody waits for the answer any more, and nothing may commit. */
   deadline: AbortSignal;
 }
@@ -53,6 +56,11 @@ export async function commitOnce<Body>(
     if (kept !== undefined) return { ...kept, replayed: true };
     const { reply, events } = await work(trx);
     if (once.key !== undefined) await keep(trx, once.merchantId, once.key, reply);
+    if (once.by !== undefined) {
+      const { merchantId, request, by } = once;
+      const action = request.slice(0, 2).join(' ');
+      await recordChange(trx, { merchantId, ...by, action, subject: reply.location }, now);
+    }
     await appendOutbox(trx, events.map(eventRow), now);
     if (once.deadline.aborted) throw new LanewayError('handler.deadline', 'nobody waits for the answer any more');
     return { ...reply, replayed: false };

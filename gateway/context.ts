@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
+import type { Principal } from '../core/contexts/access/reads.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { Registry } from '../core/events/registry.ts';
+import type { Keyring } from '../core/people/keyring.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import type { LifecycleState } from '../core/runtime/lifecycle.ts';
 import type { Log } from '../core/runtime/log.ts';
@@ -11,6 +13,8 @@ export interface GatewayDependencies {
   registry: Registry;
   clock: Clock;
   log: Log;
+  /** Reads and writes what is about people. */
+  keyring: Keyring;
   /** Shared with the core platform, whose deliveries it signs. */
   corePlatformSecret: string;
   requestDeadlineMs: number;
@@ -28,5 +32,6 @@ export interface GatewayEnv {
     deadline: AbortSignal;
     /** Only behind `authenticate`. */
     merchantId: string;
+    principal: Principal;
   };
 }

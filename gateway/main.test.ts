@@ -22,6 +22,7 @@ function forkMain(world: World, settings: Record<string, string> = {}): Omit<Sta
       LANEWAY_POSTGRES_URL: asGatewayRole(world.postgresUrl),
       LANEWAY_REDIS_URL: world.redisUrl,
       LANEWAY_BODY_HMAC_KEY: 'a key for the tests only',
+      LANEWAY_MASTER_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
       AWS_REGION: 'eu-central-1',
       ...settings,
     },

@@ -2,6 +2,7 @@ import { serve } from '@hono/node-server';
 import { createApp } from './app.ts';
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { registry } from '../core/events/registry.ts';
+import { createKeyring } from '../core/people/keyring.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { loadConfig, required } from '../core/runtime/config.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
@@ -29,6 +30,7 @@ const app = createApp({
   registry,
   clock: systemClock,
   log,
+  keyring: createKeyring(required(config, 'masterKeys'), config.bodyHmacKey),
   corePlatformSecret: required(config, 'corePlatformSecret'),
   requestDeadlineMs: REQUEST_DEADLINE_MS,
   state: () => lifecycle.state,

@@ -1,5 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { campaignChangeRoutes } from './routes/campaign-changes.ts';
+import { accessRoutes } from './routes/access.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { campaignRoutes } from './routes/campaigns.ts';
 import { receiveProductChanges } from './routes/core-platform.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
@@ -21,6 +23,9 @@ export function openApiDocument() {
     ...campaignRoutes,
     ...campaignChangeRoutes,
     ...productRoutes,
+    ...productRoutes,
+    ...accessRoutes,
+    ...auditRoutes,
     receiveProductChanges,
     readHealth,
     readReadiness,
@@ -45,6 +50,7 @@ export function openApiDocument() {
     tags: [
       { name: 'Campaigns', description: 'Campaigns and their state on the ad networks' },
       { name: 'Products', description: "The merchant's product catalog" },
+      { name: 'Access', description: 'Users, API keys and the record of changes' },
       { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },
       { name: 'Operation', description: 'For load balancers' },
     ],

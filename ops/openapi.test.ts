@@ -6,7 +6,9 @@ import { connectPostgres } from '../core/clients/postgres.ts';
 import { registry } from '../core/events/registry.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
+import { testKeyring } from '../core/testing/keyring.ts';
 import { createApp } from '../gateway/app.ts';
+import { scopeOf } from '../gateway/middleware/authorize.ts';
 
 const committed = readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8');
 interface Operation {
@@ -40,6 +42,7 @@ test('every route of the gateway is in it, but for the documentation itself', as
     registry,
     clock: systemClock,
     log: silentLog,
+    keyring: testKeyring,
     corePlatformSecret: '',
     requestDeadlineMs: 1_000,
     state,
@@ -53,6 +56,11 @@ test('every route of the gateway is in it, but for the documentation itself', as
     Object.keys(item).flatMap((method) => (methods.includes(method) ? [`${method.toUpperCase()} ${path}`] : [])),
   );
   assert.equal(new Set(documented), new Set(served));
+  // A route of no resource would be closed to every limited key.
+  const unowned = served.filter(
+    (route) => / \/v1\//.test(route) && scopeOf('GET', route.split(' ')[1] ?? '') === undefined,
+  );
+  assert.equal(unowned, []);
   await postgres.close();
 });
 

@@ -11,6 +11,7 @@ import { createLanes } from './lanes.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
 import { createPurge } from './purge.ts';
+import { createRepeater } from './repeat.ts';
 import { purgePeriods } from './run-scheduled.ts';
 import { createScheduler } from './schedule.ts';
 import { createSweeper } from './sweep.ts';
@@ -22,6 +23,7 @@ import { connectS3 } from '../core/clients/s3.ts';
 import { connectSES } from '../core/clients/ses.ts';
 import { connectSNS, connectSmsSNS } from '../core/clients/sns.ts';
 import { connectSQS } from '../core/clients/sqs.ts';
+import { exportAuditLog } from '../core/contexts/access/export-audit-log.ts';
 import { purgeIdempotencyKeys } from '../core/contexts/access/purge-idempotency-keys.ts';
 import { createAdAccounts, derivedAccountId } from '../core/contexts/ad-networks/accounts.ts';
 import { connectAdNetworks, sameCredentials } from '../core/contexts/ad-networks/connect.ts';
@@ -49,6 +51,8 @@ import type { Schedules } from '../core/schedules/schedules.ts';
 
 /** How long before the drain deadline a lane that is still being worked is given up and put back. */
 const PUT_BACK_MS = 5_000;
+
+const AUDIT_EXPORT_MS = 5_000;
 
 export async function loadHandlers(events: Registry): Promise<ReadonlyMap<string, HandlerModule>> {
   const handlers = [...events.values()].flatMap((event) => event.handlers);
@@ -269,6 +273,15 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   const purge = createPurge({ db: backgroundDb, remember, clock, log, purgeDays: config.purgeDays });
   lifecycle.onStop('purge', () => purge.stop());
 
+  const auditExport = createRepeater({
+    what: 'exporting the audit log',
+    everyMs: AUDIT_EXPORT_MS,
+    work: async () => ({ more: (await exportAuditLog(backgroundDb, log)) > 0 }),
+    clock,
+    log,
+  });
+  lifecycle.onStop('audit export', () => auditExport.stop());
+
   const health = await listen(
     createHealthApp(lifecycle, () => ({
       intake: { open: gate.open, reason: gate.reason },
@@ -287,6 +300,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   sweeper.start();
   scheduler.start();
   purge.start();
+  auditExport.start();
   intake.start();
   lifecycle.ready();
   log.info('ready', { url: health.url, queues: topology.queues.map((queue) => queue.name) });

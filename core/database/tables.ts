@@ -8,6 +8,7 @@ import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
 import type { WebhooksTables } from '../contexts/webhooks/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
+import type { PeopleTables } from '../people/tables.ts';
 import type { ScheduleTables } from '../schedules/tables.ts';
 
 type Json<T> = ColumnType<T, string, string>;
@@ -249,6 +250,7 @@ export interface EngineTables {
 
 export type Database = EngineTables &
   ScheduleTables &
+  PeopleTables &
   AccessTables &
   CatalogTables &
   AnalyticsTables &

@@ -7,6 +7,7 @@ const least = {
   LANEWAY_REDIS_URL: 'redis://localhost',
   AWS_REGION: 'eu-central-1',
   LANEWAY_BODY_HMAC_KEY: 'x'.repeat(32),
+  LANEWAY_MASTER_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
 };
 
 test('settings have the names of their variables and documented defaults', () => {

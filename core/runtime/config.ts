@@ -56,6 +56,11 @@ const schema = z.object({
 
   /** Key of the HMAC over received bytes by which a duplicate is told from a conflict. */
   LANEWAY_BODY_HMAC_KEY: z.string().min(16),
+  /**
+   * `id:base64` of 32 bytes each, separated by commas: keys that wrap the keys of persons. The first one wraps, the others
+   * unwrap what earlier ones wrapped.
+   */
+  LANEWAY_MASTER_KEYS: z.string().min(1).optional(),
   /** Shared secret of the core platform's product webhook. */
   LANEWAY_CORE_PLATFORM_SECRET: z.string().min(16).optional(),
   /** Where all ad networks are, each under its name; without it, where their documentation says. */

@@ -104,6 +104,8 @@ test('lists show the own rows only', async () => {
   assert.equal(await ids(b), []);
 });
 
+const ofAccess = ['api_keys', 'audit_log', 'subject_keys', 'users'];
+
 test('a query that forgets its where sees nothing of others, nor can it write for them', async () => {
   await using gateway = await startGateway();
   await twoMerchants(gateway);
@@ -118,6 +120,13 @@ test('a query that forgets its where sees nothing of others, nor can it write fo
     assert.is(await count(table, 'shop-b'), 0, table);
     const { rows } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(db);
     assert.is(rows[0]?.n, 0, `${table} outside of a merchant's transaction`);
+  }
+  const user = { userId: 'ana', name: 'Ana', email: 'ana@example.com', role: 'analyst' };
+  const as = await gateway.addMerchant('shop-c');
+  assert.is((await gateway.call('/v1/users', { as, body: user })).status, 201);
+  for (const table of ofAccess) {
+    assert.is(await count(table, 'shop-c'), 1, table);
+    assert.is(await count(table, 'shop-d'), 0, table);
   }
   const renamed = await asMerchant(db, 'shop-b', (trx) =>
     trx.updateTable('campaigns').set({ name: 'mine' }).executeTakeFirst(),
@@ -144,11 +153,11 @@ test('whatever the role may touch is cut down to one merchant by row-level secur
   `.execute(gateway.world.postgres.db);
   const names = rows.map(({ name }) => name);
   assert.equal(
-    [...visible, 'schema_info'].filter((name) => !names.includes(name)),
+    [...visible, ...ofAccess, 'schema_info'].filter((name) => !names.includes(name)),
     [],
   );
   assert.equal(
-    rows.filter(({ name, forced, open, own }) => name !== 'schema_info' && !(forced && open === 0 && own > 0)),
+    rows.filter(({ name, forced, open, own }) => !['schema_info', 'api_keys'].includes(name) && !(forced && open === 0 && own > 0)),
     [],
   );
 });

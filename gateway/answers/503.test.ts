@@ -7,6 +7,7 @@ import { connectPostgres } from '../../core/clients/postgres.ts';
 import { registry } from '../../core/events/registry.ts';
 import { systemClock } from '../../core/runtime/clock.ts';
 import { silentLog } from '../../core/runtime/log.ts';
+import { testKeyring } from '../../core/testing/keyring.ts';
 import { waitFor } from '../../core/testing/wait-for.ts';
 
 const wanted = { name: 'Winter sale', adNetworkIds: ['meta'], dailyBudgetMinor: 5_000, currency: 'EUR' };
@@ -30,6 +31,7 @@ test('while PostgreSQL is away every route says so and when to come back; the pr
     registry,
     clock: systemClock,
     log: silentLog,
+    keyring: testKeyring,
     corePlatformSecret,
     requestDeadlineMs: 10_000,
     state,

@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { rememberMerchants } from './authenticate.ts';
+import { rememberKeys } from './authenticate.ts';
 import { systemClock } from '../../core/runtime/clock.ts';
 
 function setup(answer: (key: string) => Promise<string | undefined>) {
   let now = 1_000_000;
   const asked: string[] = [];
-  const merchantOf = rememberMerchants({ ...systemClock, now: () => now }, (key) => {
+  const merchantOf = rememberKeys({ ...systemClock, now: () => now }, (key) => {
     asked.push(key);
     return answer(key);
   });

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
-import { hashApiKey, merchantOfApiKey } from '../../core/contexts/access/reads.ts';
+import { type Principal, hashApiKey, principalOfApiKey } from '../../core/contexts/access/reads.ts';
 import type { Clock } from '../../core/runtime/clock.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 
@@ -9,9 +9,9 @@ const KEY = /^lw_[A-Za-z0-9_-]{16,128}$/;
 const CACHE_MS = 30_000;
 const CACHE_KEYS = 10_000;
 
-/** `Authorization: Bearer lw_…` or `x-api-key: lw_…` gives `merchantId`; everything else is 401. */
+/** `Authorization: Bearer lw_…` or `x-api-key: lw_…` gives `principal` and `merchantId`; everything else is 401. */
 export function authenticate({ db, clock }: Pick<GatewayDependencies, 'db' | 'clock'>): MiddlewareHandler<GatewayEnv> {
-  const merchantOf = rememberMerchants(clock, (key) => merchantOfApiKey(db, key));
+  const principalOf = rememberKeys<Principal>(clock, (key) => principalOfApiKey(db, key));
   return async (c, next) => {
     const key = offeredKey(c.req.header('authorization'), c.req.header('x-api-key'));
     if (key === undefined)
@@ -19,10 +19,11 @@ export function authenticate({ db, clock }: Pick<GatewayDependencies, 'db' | 'cl
         'access.unauthenticated',
         'Send your API key as `Authorization: Bearer lw_…` or as `x-api-key: lw_…`.',
       );
-    const merchantId = KEY.test(key) ? await merchantOf(key) : undefined;
-    if (merchantId === undefined)
+    const principal = KEY.test(key) ? await principalOf(key) : undefined;
+    if (principal === undefined)
       throw new LanewayError('access.unauthenticated', 'The API key is unknown, revoked or expired.');
-    c.set('merchantId', merchantId);
+    c.set('principal', principal);
+    c.set('merchantId', principal.merchantId);
     await next();
     // Caches know that Authorization makes an answer private; of x-api-key they know nothing.
     c.header('cache-control', 'no-store');
@@ -34,8 +35,8 @@ function offeredKey(authorization: string | undefined, apiKey: string | undefine
   return bearer ?? apiKey;
 }
 
-interface Remembered {
-  merchant: Promise<string | undefined>;
+interface Remembered<Known> {
+  known: Promise<Known | undefined>;
   expiresAt: number;
 }
 
@@ -44,26 +45,26 @@ interface Remembered {
  * stays for `CACHE_MS`. Only hashes are kept, and nothing about keys that turned out unknown, which would let anybody push
  * out the known ones, or that could not be looked up.
  */
-export function rememberMerchants(
+export function rememberKeys<Known>(
   clock: Clock,
-  look: (key: string) => Promise<string | undefined>,
-): (key: string) => Promise<string | undefined> {
-  const remembered = new Map<string, Remembered>();
+  look: (key: string) => Promise<Known | undefined>,
+): (key: string) => Promise<Known | undefined> {
+  const remembered = new Map<string, Remembered<Known>>();
   return async (key) => {
     const hash = hashApiKey(key).toString('base64');
     const known = remembered.get(hash);
-    if (known !== undefined && known.expiresAt > clock.now()) return await known.merchant;
-    const entry: Remembered = { merchant: look(key), expiresAt: clock.now() + CACHE_MS };
+    if (known !== undefined && known.expiresAt > clock.now()) return await known.known;
+    const entry: Remembered<Known> = { known: look(key), expiresAt: clock.now() + CACHE_MS };
     remembered.delete(hash);
     remembered.set(hash, entry);
     const oldest = remembered.keys().next();
     if (remembered.size > CACHE_KEYS && oldest.done !== true) remembered.delete(oldest.value);
-    let merchant: string | undefined;
+    let answer: Known | undefined;
     try {
-      merchant = await entry.merchant;
+      answer = await entry.known;
     } finally {
-      if (merchant === undefined && remembered.get(hash) === entry) remembered.delete(hash);
+      if (answer === undefined && remembered.get(hash) === entry) remembered.delete(hash);
     }
-    return merchant;
+    return answer;
   };
 }

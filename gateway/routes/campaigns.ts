@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { Transaction } from 'kysely';
 import { type Change, type Once, commitOnce } from '../commit-once.ts';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
+import { actorOf } from '../actor.ts';
 import { pageQuery } from '../paging.ts';
 import { problemResponses } from '../problem.ts';
 import * as schemas from './campaign-schemas.ts';
@@ -217,6 +218,7 @@ export const onceOf = (c: Context<GatewayEnv>, key: string | undefined, body: un
   merchantId: c.get('merchantId'),
   key,
   request: [c.req.method, c.req.path, body],
+  by: { actor: actorOf(c.get('principal')), correlationId: c.get('correlationId') },
   deadline: c.get('deadline'),
 });
 

@@ -7,6 +7,7 @@ import { createApiKey, createMerchant } from '../../core/contexts/access/writes.
 import { registry } from '../../core/events/registry.ts';
 import { type Clock, systemClock } from '../../core/runtime/clock.ts';
 import { silentLog } from '../../core/runtime/log.ts';
+import { testKeyring } from '../../core/testing/keyring.ts';
 import { type World, createWorld } from '../../core/testing/world.ts';
 
 export const corePlatformSecret = 'the secret of the core platform';
@@ -56,7 +57,16 @@ export async function startGateway({ requestDeadlineMs = 10_000, lockTimeoutMs =
   };
   const { db } = postgres;
   const state = () => 'ready' as const;
-  const app = createApp({ db, registry, clock, log: silentLog, corePlatformSecret, requestDeadlineMs, state });
+  const app = createApp({
+    db,
+    registry,
+    clock,
+    log: silentLog,
+    keyring: testKeyring,
+    corePlatformSecret,
+    requestDeadlineMs,
+    state,
+  });
   return {
     world,
     postgres,

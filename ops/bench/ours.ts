@@ -52,6 +52,7 @@ export const benchSettings = ({
   LANEWAY_REDIS_URL: redisUrl,
   AWS_REGION: 'eu-central-1',
   LANEWAY_BODY_HMAC_KEY: 'bench-bench-bench-bench',
+  LANEWAY_MASTER_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
   ...settings,
 });
 

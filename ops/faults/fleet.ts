@@ -83,6 +83,7 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
     LANEWAY_POSTGRES_POOL: '10',
     LANEWAY_REDIS_URL: world.redisUrl,
     LANEWAY_BODY_HMAC_KEY: 'a key for tests only',
+    LANEWAY_MASTER_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
     LANEWAY_AD_NETWORK_URL: world.networksUrl,
     LANEWAY_AD_NETWORK_TOKEN: 'test',
     LANEWAY_POLL_WAIT_SECONDS: '1',

@@ -23,6 +23,7 @@ const stack = {
     readerPassword: 'reader-password-x',
     operatorPassword: 'operator-password-x',
     bodyHmacKey: 'body-hmac-key-of-24-bytes',
+    masterKey: Buffer.alloc(32).toString('base64'),
     corePlatformSecret: 'core-platform-secret',
     adNetworkToken: 'ad-network-token-x',
     opsPassword: 'ops-password',
@@ -65,7 +66,7 @@ test('no process gets a secret of another, and none the superuser', () => {
   for (const [name, env] of Object.entries(all)) assert.not.match(env, /superuser-password/, name);
   assert.not.match(all.worker, /core-platform-secret|ops-password/);
   assert.not.match(all.gateway, /ad-network-token|ops-password/);
-  assert.not.match(all.console, /ad-network-token|core-platform-secret/);
+  assert.not.match(all.console, /ad-network-token|core-platform-secret|MASTER_KEYS/);
 });
 
 test('many workers share the connections that the database has', () => {

@@ -66,6 +66,9 @@ const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<S
   NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? compileCacheDir,
 });
 
+/** Only for processes that read what is about people. */
+const masterKeys = ({ secrets }: Shared) => ({ LANEWAY_MASTER_KEYS: `local:${secrets.masterKey}` });
+
 /** What PostgreSQL's 200 connections leave to the workers together. */
 const workerConnections = 140;
 
@@ -94,6 +97,7 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   // A stop waits for the receives that are open, and the emulator does not charge by the request.
   LANEWAY_POLL_WAIT_SECONDS: '2',
   ...workerPools(workers),
+  ...masterKeys(stack),
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_DESTINATION_LIMITS: fakeLimits,
@@ -105,6 +109,7 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
 
 export const gatewayEnvironment = (stack: Shared, port: number): Record<string, string> => ({
   ...shared(stack, 'gateway', 'laneway_gateway'),
+  ...masterKeys(stack),
   LANEWAY_CORE_PLATFORM_SECRET: stack.secrets.corePlatformSecret,
   LANEWAY_PORT: String(port),
 });

@@ -15,6 +15,8 @@ const schema = z.object({
   readerPassword: z.string().min(16),
   operatorPassword: z.string().min(16),
   bodyHmacKey: z.string().min(16),
+  /** Base64 of 32 bytes: what is encrypted about people is lost without it. */
+  masterKey: z.base64(),
   corePlatformSecret: z.string().min(16),
   adNetworkToken: z.string().min(16),
   opsPassword: z.string().min(8),
@@ -26,6 +28,8 @@ export type Secrets = z.infer<typeof schema>;
 
 const fileOf = (dataDir: string): string => join(dataDir, 'secrets.json');
 const random = (bytes = 24): string => randomBytes(bytes).toString('base64url');
+
+const newMasterKey = (): string => randomBytes(32).toString('base64');
 
 export function loadSecrets(dataDir: string): Secrets {
   const file = fileOf(dataDir);
@@ -41,6 +45,7 @@ export function loadSecrets(dataDir: string): Secrets {
       readerPassword: random(),
       operatorPassword: random(),
       bodyHmacKey: random(),
+      masterKey: newMasterKey(),
       corePlatformSecret: random(),
       adNetworkToken: random(),
       opsPassword: random(12),
@@ -51,9 +56,9 @@ export function loadSecrets(dataDir: string): Secrets {
   }
   try {
     const kept = z.looseObject({}).parse(JSON.parse(readFileSync(file, 'utf8')));
-    // Folders of earlier releases know no operator; the next start gives the role this password.
-    const secrets = schema.parse({ operatorPassword: random(), ...kept });
-    if (kept['operatorPassword'] === undefined) writePrivateJson(file, secrets);
+    // Folders of earlier releases know no operator and no master key: the role gets this password, and nothing is encrypted yet.
+    const secrets = schema.parse({ operatorPassword: random(), masterKey: newMasterKey(), ...kept });
+    if (kept['operatorPassword'] === undefined || kept['masterKey'] === undefined) writePrivateJson(file, secrets);
     return secrets;
   } catch (cause) {
     throw new Error(`${file} cannot be used. Repair it, or start over with --fresh.`, { cause });

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { merchantOfApiKey } from './reads.ts';
+import { principalOfApiKey } from './reads.ts';
+
 import { createApiKey, createMerchant } from './writes.ts';
 import type { Database } from '../../database/tables.ts';
 import { createWorld } from '../../testing/world.ts';
@@ -21,8 +22,8 @@ test('a key names its merchant, and the database keeps no key', async () => {
   await createMerchant(db, { merchantId: 'shop-1', name: 'Shop' }, NOW);
   const key = await createApiKey(db, { merchantId: 'shop-1', label: 'test' }, NOW);
   assert.match(key, /^lw_[A-Za-z0-9_-]{43}$/);
-  assert.is(await asGateway(db, (trx) => merchantOfApiKey(trx, key)), 'shop-1');
-  assert.is(await asGateway(db, (trx) => merchantOfApiKey(trx, `${key}x`)), undefined);
+  assert.is(await asGateway(db, async (trx) => (await principalOfApiKey(trx, key))?.merchantId), 'shop-1');
+  assert.is(await asGateway(db, (trx) => principalOfApiKey(trx, `${key}x`)), undefined);
   const { rows } = await sql<{ row: string }>`select to_jsonb(k)::text as row from api_keys k`.execute(db);
   assert.is(rows.length, 1);
   assert.not(rows[0]?.row.includes(key.slice(3)));
@@ -35,7 +36,7 @@ test('an expired key is nobody’s', async () => {
   const { db } = world.postgres;
   await createMerchant(db, { merchantId: 'shop-1', name: 'Shop' }, NOW);
   const expired = { merchantId: 'shop-1', label: 'old', expiresAt: new Date('2001-01-01T00:00:00.000Z') };
-  assert.is(await merchantOfApiKey(db, await createApiKey(db, expired, NOW)), undefined);
+  assert.is(await principalOfApiKey(db, await createApiKey(db, expired, NOW)), undefined);
 });
 
 test('a merchant that exists is renamed, and its keys stay', async () => {
@@ -44,7 +45,7 @@ test('a merchant that exists is renamed, and its keys stay', async () => {
   await createMerchant(db, { merchantId: 'shop-1', name: 'Shop' }, NOW);
   const key = await createApiKey(db, { merchantId: 'shop-1', label: 'test' }, NOW);
   await createMerchant(db, { merchantId: 'shop-1', name: 'Shop & Co' }, NOW);
-  assert.is(await merchantOfApiKey(db, key), 'shop-1');
+  assert.is((await principalOfApiKey(db, key))?.merchantId, 'shop-1');
   const merchants = await db.selectFrom('merchants').select('name').execute();
   assert.equal(merchants, [{ name: 'Shop & Co' }]);
 });

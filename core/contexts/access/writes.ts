@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+import { newId } from '../../runtime/ids.ts';
 import { hashApiKey } from './reads.ts';
 
 /** Adds the merchant, or renames it. */
@@ -16,16 +18,30 @@ export async function createMerchant(
     .execute();
 }
 
+export interface NewApiKey {
+  merchantId: string;
+  label: string;
+  expiresAt?: Date | null;
+  /** Absent or null: what its user may do, or everything. */
+  scopes?: readonly string[] | null;
+  userId?: string | null;
+}
+
+/** `key` is shown this once: only its hash is stored. */
+export interface IssuedApiKey {
+  keyId: string;
+  key: string;
+}
+
+const SHOWN_CHARACTERS = 11;
+
 /**
- * Makes a key for a merchant and returns it; only its hash is stored, so it cannot be shown again. 256 bits of randomness
- * need no slow hash, and the prefix lets secret scanners find a leaked one.
+ * Makes a key for a merchant. 256 bits of randomness need no slow hash, and the prefix lets secret scanners find a leaked
+ * one.
  */
-export async function createApiKey(
-  db: Kysely<Database>,
-  input: { merchantId: string; label: string; expiresAt?: Date },
-  nowMs: number,
-): Promise<string> {
+export async function issueApiKey(db: Kysely<Database>, input: NewApiKey, nowMs: number): Promise<IssuedApiKey> {
   const key = `lw_${randomBytes(32).toString('base64url')}`;
+  const keyId = `key-${newId()}`;
   await db
     .insertInto('api_keys')
     .values({
@@ -34,7 +50,65 @@ export async function createApiKey(
       label: input.label,
       created_at: new Date(nowMs),
       expires_at: input.expiresAt ?? null,
+      key_id: keyId,
+      shown: key.slice(0, SHOWN_CHARACTERS),
+      scopes: input.scopes === undefined || input.scopes === null ? null : [...input.scopes],
+      user_id: input.userId ?? null,
     })
     .execute();
-  return key;
+  return { keyId, key };
+}
+
+export const createApiKey = async (db: Kysely<Database>, input: NewApiKey, nowMs: number): Promise<string> =>
+  (await issueApiKey(db, input, nowMs)).key;
+
+/**
+ * Makes a key that may do what the old one may, and lets the old one end after the overlap, so that callers can change over
+ * one by one. Throws `resource.not_found` for a key that is gone, revoked or replaced.
+ */
+export async function rotateApiKey(
+  trx: Transaction<Database>,
+  { merchantId, keyId, overlapMs }: { merchantId: string; keyId: string; overlapMs: number },
+  nowMs: number,
+): Promise<IssuedApiKey & { oldExpiresAt: Date }> {
+  const old = await trx
+    .selectFrom('api_keys')
+    .select(['label', 'scopes', 'user_id', 'expires_at'])
+    .where('merchant_id', '=', merchantId)
+    .where('key_id', '=', keyId)
+    .where('revoked_at', 'is', null)
+    .where('replaced_by', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  if (old === undefined || (old.expires_at !== null && old.expires_at.getTime() <= nowMs))
+    throw new LanewayError('resource.not_found', `There is no key ${keyId} that could be rotated.`);
+  const issued = await issueApiKey(
+    trx,
+    { merchantId, label: old.label, scopes: old.scopes, userId: old.user_id },
+    nowMs,
+  );
+  const oldExpiresAt = new Date(Math.min(nowMs + overlapMs, old.expires_at?.getTime() ?? Number.MAX_SAFE_INTEGER));
+  await trx
+    .updateTable('api_keys')
+    .set({ expires_at: oldExpiresAt, replaced_by: issued.keyId })
+    .where('merchant_id', '=', merchantId)
+    .where('key_id', '=', keyId)
+    .execute();
+  return { ...issued, oldExpiresAt };
+}
+
+/** Ends a key now. Throws `resource.not_found` for one that is gone or revoked already. */
+export async function revokeApiKey(
+  trx: Transaction<Database>,
+  { merchantId, keyId }: { merchantId: string; keyId: string },
+  nowMs: number,
+): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('api_keys')
+    .set({ revoked_at: new Date(nowMs) })
+    .where('merchant_id', '=', merchantId)
+    .where('key_id', '=', keyId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw new LanewayError('resource.not_found', `There is no key ${keyId} to revoke.`);
 }

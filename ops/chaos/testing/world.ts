@@ -58,6 +58,7 @@ export async function createChaosWorld() {
           LANEWAY_POSTGRES_POOL: '10',
           LANEWAY_REDIS_URL: server.url,
           LANEWAY_BODY_HMAC_KEY: 'a key for tests only',
+          LANEWAY_MASTER_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
           LANEWAY_AD_NETWORK_URL: world.networksUrl,
           LANEWAY_AD_NETWORK_TOKEN: 'test',
           LANEWAY_LEASE_MS: '60000',
