@@ -50,7 +50,9 @@ const boundsOf = (schema: JsonSchema, min: number, max: number) => {
 
 function arbitraryText(schema: JsonSchema): fc.Arbitrary<string> {
   if (schema['format'] === 'date-time')
-    return new RegExp(String(schema['pattern'] ?? '')).test(OFFSET_MOMENT) ? arbitraryOffsetMoment : arbitraryMoment;
+    return typeof schema['pattern'] === 'string' && new RegExp(schema['pattern']).test(OFFSET_MOMENT)
+      ? arbitraryOffsetMoment
+      : arbitraryMoment;
   if (schema['format'] === 'date') return arbitraryMoment.map((moment) => moment.slice(0, 10));
   if (schema['format'] === 'email') return fc.emailAddress();
   if (schema['format'] === 'uri') return fc.webUrl();
