@@ -23,7 +23,6 @@ export function openApiDocument() {
     ...campaignRoutes,
     ...campaignChangeRoutes,
     ...productRoutes,
-    ...productRoutes,
     ...accessRoutes,
     ...auditRoutes,
     receiveProductChanges,

@@ -139,6 +139,9 @@ test('a query that forgets its where sees nothing of others, nor can it write fo
   assert.match(forged instanceof Error ? forged.message : '', /row-level security/);
 });
 
+/** The same for everybody, or shown to its owner's functions too, which row-level security would blind if it were forced. */
+const sharedOrNarrowed = ['schema_info', 'billing_plans', 'api_keys'];
+
 test('whatever the role may touch is cut down to one merchant by row-level security that nobody escapes', async () => {
   await using gateway = await startGateway();
   const { rows } = await sql<{ name: string; forced: boolean; open: number; own: number }>`
@@ -157,7 +160,9 @@ test('whatever the role may touch is cut down to one merchant by row-level secur
     [],
   );
   assert.equal(
-    rows.filter(({ name, forced, open, own }) => !['schema_info', 'api_keys'].includes(name) && !(forced && open === 0 && own > 0)),
+    rows.filter(
+      ({ name, forced, open, own }) => !sharedOrNarrowed.includes(name) && !(forced && open === 0 && own > 0),
+    ),
     [],
   );
 });

@@ -7,6 +7,7 @@ import { LanewayError } from '../../core/runtime/errors.ts';
 const belongsTo: Readonly<Partial<Record<string, Resource>>> = {
   'api-keys': 'access',
   'audit-log': 'audit',
+  'campaign-settings': 'campaigns',
   erasures: 'access',
   maintenance: 'platform',
   operations: 'campaigns',
