@@ -21,6 +21,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),
+  '0026-affiliates': () => import('./migrations/0026-affiliates.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { AccessTables } from '../contexts/access/tables.ts';
 import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
+import type { AffiliatesTables } from '../contexts/affiliates/tables.ts';
 import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
 import type { BillingTables } from '../contexts/billing/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
@@ -258,4 +259,5 @@ export type Database = EngineTables &
   AdNetworksTables &
   NotificationsTables &
   WebhooksTables &
-  BillingTables;
+  BillingTables &
+  AffiliatesTables;

@@ -1,4 +1,5 @@
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
+import { affiliateConversionAttributionRequiredEvent } from '../contexts/affiliates/events.ts';
 import { billingCycleEvent } from '../contexts/billing/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
@@ -53,4 +54,5 @@ export const registry: Registry = createRegistry([
   notificationDispatchRequestedEvent,
   thirdPartyAppWebhookEvent,
   billingCycleEvent,
+  affiliateConversionAttributionRequiredEvent,
 ]);
