@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { audienceRoutes } from './routes/audiences.ts';
 import { campaignChangeRoutes } from './routes/campaign-changes.ts';
 import { accessRoutes } from './routes/access.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -22,6 +23,7 @@ export function openApiDocument() {
   for (const route of [
     ...campaignRoutes,
     ...campaignChangeRoutes,
+    ...audienceRoutes,
     ...productRoutes,
     ...accessRoutes,
     ...auditRoutes,
@@ -48,6 +50,7 @@ export function openApiDocument() {
     info: { title: 'Laneway', version: '1.0.0', description, license: { name: 'MIT' } },
     tags: [
       { name: 'Campaigns', description: 'Campaigns and their state on the ad networks' },
+      { name: 'Audiences', description: 'Segments of people, hashed, and how far the ad networks follow them' },
       { name: 'Products', description: "The merchant's product catalog" },
       { name: 'Access', description: 'Users, API keys and the record of changes' },
       { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },

@@ -23,6 +23,8 @@ const answers = {
   'campaigns.illegal_transition': { status: 409, title: 'The campaign cannot enter this state' },
   'notifications.already_sent': { status: 409, title: 'The notification is sent already' },
   'webhooks.too_many_endpoints': { status: 409, title: 'There are too many webhook endpoints' },
+  'audiences.not_found': { status: 404, title: 'There is no such audience' },
+  'audiences.identifier_invalid': { status: 400, title: 'A member cannot be identified' },
   'campaigns.approval_required': { status: 403, title: 'The campaign needs approval' },
   'campaigns.schedule_invalid': { status: 400, title: 'The schedule is not possible' },
   'access.last_owner': { status: 409, title: 'Somebody has to own the account' },

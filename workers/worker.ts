@@ -162,6 +162,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     networks: connectAdNetworks({ baseUrl: config.adNetworkUrl, credentials: adNetworkCredentials(config), clock }),
     accounts: createAdAccounts({ clock, accountIdOf: findAdAccount(backgroundDb, config) }),
     clock,
+    db: backgroundDb,
   });
   const effects = createEffectActors({
     db: backgroundDb,

@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 16;
+export const schemaVersion = 17;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -18,6 +18,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0012-access': () => import('./migrations/0012-access.ts'),
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
   '0016-campaigns': () => import('./migrations/0016-campaigns.ts'),
+  '0017-audiences': () => import('./migrations/0017-audiences.ts'),
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),

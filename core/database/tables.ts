@@ -4,6 +4,7 @@ import type { AdNetworksTables } from '../contexts/ad-networks/tables.ts';
 import type { AffiliatesTables } from '../contexts/affiliates/tables.ts';
 import type { AnalyticsTables } from '../contexts/analytics/tables.ts';
 import type { BillingTables } from '../contexts/billing/tables.ts';
+import type { AudiencesTables } from '../contexts/audiences/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
@@ -255,6 +256,7 @@ export type Database = EngineTables &
   AccessTables &
   CatalogTables &
   AnalyticsTables &
+  AudiencesTables &
   CampaignsTables &
   AdNetworksTables &
   NotificationsTables &

@@ -1,3 +1,4 @@
+import { audienceSegmentUpdateRequestedEvent } from '../contexts/audiences/events.ts';
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
 import { affiliateConversionAttributionRequiredEvent } from '../contexts/affiliates/events.ts';
 import { billingCycleEvent } from '../contexts/billing/events.ts';
@@ -50,6 +51,7 @@ export const currentVersion = (definition: EventDefinition): EventVersion =>
 export const registry: Registry = createRegistry([
   productCoreDataUpdatedEvent,
   campaignStateChangeRequestedEvent,
+  audienceSegmentUpdateRequestedEvent,
   adPerformanceDataIngestedEvent,
   notificationDispatchRequestedEvent,
   thirdPartyAppWebhookEvent,

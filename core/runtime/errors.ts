@@ -40,6 +40,8 @@ export const errorCodes = [
   'campaigns.approval_required',
   'campaigns.schedule_invalid',
   'catalog.product_missing',
+  'audiences.not_found',
+  'audiences.identifier_invalid',
   'access.unauthenticated',
   'access.signature_invalid',
   'access.forbidden',

@@ -69,6 +69,7 @@ export async function setUpEffects(): Promise<EffectWorld> {
   const dynamodb = connectDynamoDB();
   const claimsTable = `${world.stack}-claims`;
   await createDynamoTable(dynamodb, claimsTable);
+  const { db } = world.postgres;
   const networks = connectAdNetworks({
     baseUrl: world.networksUrl,
     credentials: sameCredentials('test'),
@@ -76,9 +77,8 @@ export async function setUpEffects(): Promise<EffectWorld> {
   });
   const accountIdOf = () => Promise.resolve(account);
   const accounts = createAdAccounts({ clock: systemClock, accountIdOf });
-  const driver = createAdNetworkDriver({ networks, accounts, clock: systemClock });
+  const driver = createAdNetworkDriver({ networks, accounts, clock: systemClock, db });
   const started: EffectActors[] = [];
-  const { db } = world.postgres;
   return {
     world,
     merchantId,

@@ -14,6 +14,7 @@ export interface AdNetworkCredentials {
 const hosts = {
   google_ads: 'https://googleads.googleapis.com',
   googleToken: 'https://oauth2.googleapis.com/token',
+  dataManager: 'https://datamanager.googleapis.com',
   meta: 'https://graph.facebook.com',
   tiktok: 'https://business-api.tiktok.com',
 };
@@ -32,6 +33,7 @@ export function connectAdNetworks(options: {
   return [
     createGoogleAds({
       baseUrl: at('google_ads'),
+      dataManagerUrl: baseUrl === undefined ? hosts.dataManager : `${baseUrl}/google_ads/datamanager`,
       tokens: refreshedToken({ ...google, url: tokenUrl }, clock),
       loginCustomerId,
     }),

@@ -18,11 +18,12 @@ const NOON = Date.parse('2026-11-23T12:00:00.000Z');
 const clock = { now: () => NOON, sleep: async () => undefined };
 const signal = () => new AbortController().signal;
 
-const driverOf = ({ networksUrl }: World, token = 'test') =>
+const driverOf = ({ networksUrl, postgres: { db } }: World, token = 'test') =>
   createAdNetworkDriver({
     networks: connectAdNetworks({ baseUrl: networksUrl, credentials: sameCredentials(token), clock }),
     accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
     clock,
+    db,
   });
 
 /** The fake networks are shared by all test files: a merchant of this world has accounts of its own there. */
@@ -123,6 +124,7 @@ test("a day's figures are observed after success, and not being able to is no fa
     networks: connectAdNetworks({ baseUrl: networksUrl, credentials: sameCredentials('t'), clock: systemClock }),
     accounts: createAdAccounts({ clock, accountIdOf: (merchantId) => Promise.resolve(derivedAccountId(merchantId)) }),
     clock: systemClock,
+    db: world.postgres.db,
   });
   const call = callOf(world);
   const result = await driver.send(call, signal());

@@ -1,3 +1,5 @@
+import type { Kysely } from 'kysely';
+import { createAudienceEffect } from './audience-effect.ts';
 import type { AdAccounts } from './accounts.ts';
 import { createCampaignEffect } from './campaign-effect.ts';
 import type { NetworkEffect } from './effect.ts';
@@ -6,6 +8,7 @@ import type { AdNetwork } from './network.ts';
 import { createPerformanceEffect } from './performance-effect.ts';
 import { createReconcileEffect } from './reconcile-effect.ts';
 import { createTwinEffect } from './twin-effect.ts';
+import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall } from '../../events/destination.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { LanewayError } from '../../runtime/errors.ts';
@@ -14,6 +17,8 @@ export interface AdNetworkDriverOptions {
   networks: readonly AdNetwork[];
   accounts: AdAccounts;
   clock: Clock;
+  /** Members of audiences are read from it as they are sent. */
+  db: Kysely<Database>;
   /** How far listings of the networks may lag behind; ten minutes when it is not given. */
   lagMs?: number;
 }
@@ -28,6 +33,7 @@ export function createAdNetworkDriver({ networks, ...options }: AdNetworkDriverO
     ['report', createPerformanceEffect(options)],
     ['reconcile', createReconcileEffect(options)],
     ['twin', createTwinEffect(options)],
+    ['audience', createAudienceEffect(options)],
   ]);
 
   const network = (destination: string): AdNetwork => {

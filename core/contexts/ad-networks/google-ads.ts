@@ -4,6 +4,7 @@ import { readGoogleAdsRefusal, refusalOf } from './google-ads-errors.ts';
 import { callNetwork, notUnderstood } from './http.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
+import { googleAudiences } from './google-audiences.ts';
 import { microsOf, minorOfMicros } from '../../runtime/currency.ts';
 
 const VERSION = 'v26';
@@ -47,6 +48,8 @@ export interface GoogleAdsOptions {
   /** `https://googleads.googleapis.com` */
   baseUrl: string;
   tokens: AccessTokens;
+  /** `https://datamanager.googleapis.com` */
+  dataManagerUrl: string;
   /** The manager account through which the customers are reached, digits. */
   loginCustomerId?: string | undefined;
 }
@@ -55,7 +58,7 @@ export interface GoogleAdsOptions {
  * Google Ads over REST. Campaign and budget are made by one request, all or nothing, through temporary names; the name of a
  * campaign is unique in its account, which is what keeps a call that was made twice from making two.
  */
-export function createGoogleAds({ baseUrl, tokens, loginCustomerId }: GoogleAdsOptions): AdNetwork {
+export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomerId }: GoogleAdsOptions): AdNetwork {
   const post = (accountId: string, method: string, body: object, write: boolean, signal: AbortSignal) =>
     withToken(tokens, signal, (token) =>
       callNetwork(
@@ -69,6 +72,21 @@ export function createGoogleAds({ baseUrl, tokens, loginCustomerId }: GoogleAdsO
           body,
           write,
           ...(write ? {} : { maxBytes: MAX_REPORT_BYTES }),
+        },
+        signal,
+        readGoogleAdsRefusal,
+      ),
+    );
+
+  const dataManager = (method: string, body: object, signal: AbortSignal) =>
+    withToken(tokens, signal, (token) =>
+      callNetwork(
+        {
+          method: 'POST',
+          url: `${dataManagerUrl}/v1/${method}`,
+          headers: { authorization: `Bearer ${token}` },
+          body,
+          write: true,
         },
         signal,
         readGoogleAdsRefusal,
@@ -109,6 +127,11 @@ export function createGoogleAds({ baseUrl, tokens, loginCustomerId }: GoogleAdsO
 
   return {
     id: 'google_ads',
+    audiences: googleAudiences({
+      query: (accountId, gaql, signal) => query(accountId, z.unknown(), gaql, signal),
+      mutate,
+      dataManager,
+    }),
 
     async readAccount(accountId, signal) {
       const gaql = 'SELECT customer.id, customer.currency_code, customer.time_zone FROM customer LIMIT 1';

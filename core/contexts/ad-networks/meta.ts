@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AccessTokens, withToken } from './access-tokens.ts';
 import { type NetworkRequest, callNetwork, notUnderstood } from './http.ts';
+import { metaAudiences } from './meta-audiences.ts';
 import { readMetaRefusal } from './meta-errors.ts';
 import type { AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
@@ -103,6 +104,7 @@ export function createMeta({ baseUrl, tokens }: MetaOptions): AdNetwork {
 
   return {
     id: 'meta',
+    audiences: metaAudiences({ call, all: (path, query, signal) => all(path, query, z.unknown(), signal) }),
 
     async readAccount(accountId, signal) {
       const query = { fields: 'currency,timezone_name' };

@@ -1,3 +1,4 @@
+import type { NetworkAudiences } from './audience-network.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 
 /** An account of a merchant at a network, as the network calls it: digits. */
@@ -67,4 +68,5 @@ export interface AdNetwork {
   listCampaigns(account: AdAccount, signal: AbortSignal): Promise<NetworkCampaign[]>;
   /** Days inclusive, at most 30. */
   report(account: AdAccount, range: { from: string; to: string }, signal: AbortSignal): Promise<ReportRow[]>;
+  audiences: NetworkAudiences;
 }

@@ -123,3 +123,36 @@ export async function listOutsideCampaigns(
   const items = rows.slice(0, limit);
   return { items, next: rows.length > limit ? items.at(-1)?.externalId : undefined };
 }
+
+export interface AudienceNetworkState {
+  segmentId: string;
+  adNetworkId: string;
+  status: 'pending' | 'live' | 'failed' | 'deleted';
+  syncedSeq: number;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+/** How far the networks have followed segments of a merchant. */
+export async function readAudienceStates(
+  trx: Transaction<Database>,
+  merchantId: string,
+  segmentIds: readonly string[],
+): Promise<AudienceNetworkState[]> {
+  if (segmentIds.length === 0) return [];
+  return await trx
+    .selectFrom('audience_network_states')
+    .select([
+      'segment_id as segmentId',
+      'ad_network_id as adNetworkId',
+      'status',
+      'synced_seq as syncedSeq',
+      'error_code as errorCode',
+      'error_message as errorMessage',
+    ])
+    .where('merchant_id', '=', merchantId)
+    .where('segment_id', 'in', segmentIds)
+    .orderBy('segment_id')
+    .orderBy('ad_network_id')
+    .execute();
+}

@@ -20,6 +20,19 @@ export interface AdNetworksTables {
   };
   /** Since when a command has waited for a product that is not known yet. */
   campaign_product_waits: { merchant_id: string; event_id: string; since: Date };
+  /** How far a network has followed a segment. */
+  audience_network_states: {
+    merchant_id: string;
+    segment_id: string;
+    ad_network_id: string;
+    status: 'pending' | 'live' | 'failed' | 'deleted';
+    external_id: string | null;
+    /** Of the last change of a member that the network holds. */
+    synced_seq: number;
+    error_code: string | null;
+    error_message: string | null;
+    updated_at: Date;
+  };
   ad_accounts: { merchant_id: string; ad_network_id: string; account_id: string; connected_at: Date };
   /** What was last read of a day of a campaign, so that only changes are published. */
   performance_reads: {

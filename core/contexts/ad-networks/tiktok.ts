@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AccessTokens, withToken } from './access-tokens.ts';
 import { callNetwork, notUnderstood } from './http.ts';
 import type { AdAccount, AdNetwork, NetworkCampaign } from './network.ts';
+import { tiktokAudiences } from './tiktok-audiences.ts';
 import { readTiktokRefusal } from './tiktok-errors.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { majorText, microsOfDecimal, minorOfMicros } from '../../runtime/currency.ts';
@@ -44,13 +45,13 @@ export function createTiktok({ baseUrl, tokens }: TiktokOptions): AdNetwork {
   const call = async <T>(
     method: 'GET' | 'POST',
     path: string,
-    given: Record<string, unknown>,
+    given: Record<string, unknown> | FormData,
     schema: z.ZodType<T>,
     signal: AbortSignal,
   ): Promise<T> => {
     // Without the slash at its end a path leads nowhere.
     const url = new URL(`${baseUrl}/${VERSION}/${path}/`);
-    if (method === 'GET')
+    if (method === 'GET' && !(given instanceof FormData))
       for (const [name, value] of Object.entries(given))
         url.searchParams.set(name, typeof value === 'string' ? value : JSON.stringify(value));
     const write = method === 'POST';
@@ -105,6 +106,10 @@ export function createTiktok({ baseUrl, tokens }: TiktokOptions): AdNetwork {
 
   return {
     id: 'tiktok',
+    audiences: tiktokAudiences({
+      post: (path, body, schema, signal) => call('POST', path, body, schema, signal),
+      all,
+    }),
 
     async readAccount(accountId, signal) {
       const query = { advertiser_ids: [accountId], fields: ['currency', 'timezone'] };

@@ -29,6 +29,7 @@ const adGroupAd = z.looseObject({
   adGroup: text.optional(),
   ad: z.looseObject({ name: text.optional(), finalUrls: z.array(z.url()).optional() }).optional(),
 });
+const userList = z.looseObject({ resourceName: text.optional(), name: text, membershipLifeSpan: z.int().max(540) });
 const operationOf = <T extends z.ZodType>(resource: T) =>
   z.looseObject({
     create: resource.optional(),
@@ -43,6 +44,7 @@ export const mutateOperation = z
     campaignOperation: operationOf(campaign),
     adGroupOperation: operationOf(adGroup),
     adGroupAdOperation: operationOf(adGroupAd),
+    userListOperation: operationOf(userList),
   })
   .partial();
 export type MutateOperation = z.infer<typeof mutateOperation>;
@@ -138,6 +140,16 @@ export function planMutate(
         'adGroupAdResult',
       );
     }
+    const { userListOperation: u } = operation;
+    if (u?.create !== undefined) {
+      const fields = { name: u.create.name, status: 'ACTIVE' };
+      return {
+        apply: () => ({
+          userListResult: { resourceName: name('userLists', store.create(owner, 'audience', fields).id) },
+        }),
+      };
+    }
+    if (u !== undefined) return changeObject(at, { remove: u.remove }, 'audience', 'userLists', 'userListResult');
     return fault(at, 'requestError', 'REQUIRED_FIELD_MISSING', 'The operation says nothing to do.');
   });
 

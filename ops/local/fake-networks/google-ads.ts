@@ -15,6 +15,26 @@ const BATCH = 1_000;
 const TOKEN_SECONDS = 3_599;
 
 const search = z.looseObject({ query: z.string() });
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const memberUpload = z.looseObject({
+  destinations: z.array(
+    z.looseObject({ operatingAccount: z.looseObject({ accountId: z.string() }), productDestinationId: z.string() }),
+  ),
+  audienceMembers: z
+    .array(
+      z.looseObject({
+        userData: z.looseObject({
+          userIdentifiers: z
+            .array(z.union([z.strictObject({ emailAddress: sha256 }), z.strictObject({ phoneNumber: sha256 })]))
+            .min(1)
+            .max(10),
+        }),
+      }),
+    )
+    .min(1)
+    .max(10_000),
+  encoding: z.literal('HEX'),
+});
 
 /**
  * Google Ads over REST, version 26, mounted at `/google_ads`, with the token endpoint that stands for
@@ -33,11 +53,46 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
     return c.json({ access_token: token, expires_in: TOKEN_SECONDS, token_type: 'Bearer' });
   });
 
+  // The Data Manager API, which stands for datamanager.googleapis.com: what it takes is processed later.
+  api.post('/datamanager/v1/:method', async (c) => {
+    const requestId = randomUUID();
+    const bearer = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    const refusals = refusalsOf(requestId, bearer);
+    if (!tokens.has(bearer)) return refusals.tokenExpired();
+    const parsed = memberUpload.safeParse(await c.req.json().catch(() => undefined));
+    const account = parsed.data?.destinations[0]?.operatingAccount.accountId ?? '';
+    const owner: Owner = { network: 'google_ads', account };
+    return faults.around(c, { ...owner, write: true }, refusals, () => {
+      const [destination] = parsed.data?.destinations ?? [];
+      const audienceId = destination?.productDestinationId ?? '';
+      if (!parsed.success || store.get(owner, audienceId)?.kind !== 'audience') return refusals.rejected();
+      const members = parsed.data.audienceMembers.flatMap(({ userData }) =>
+        userData.userIdentifiers.flatMap((each) => Object.values(each)),
+      );
+      const op = c.req.param('method') === 'audienceMembers:ingest' ? 'add' : 'remove';
+      store.create(owner, 'audience_members', { audienceId, [op]: members });
+      return c.json({ requestId });
+    });
+  });
+
   api.post('/v26/customers/:customer/:method', async (c) => {
     const requestId = randomUUID();
     const owner: Owner = { network: 'google_ads', account: c.req.param('customer') };
     const method = c.req.param('method');
     const bearer = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    const refusals = refusalsOf(requestId, bearer);
+    if (!tokens.has(bearer)) return refusals.tokenExpired();
+    const body: unknown = await c.req.json().catch(() => undefined);
+    const write = method === 'googleAds:mutate';
+    const answer = () => (write ? mutate(owner, body, requestId) : searchStream(owner, body, requestId, method));
+    const response = await faults.around(c, { ...owner, write }, refusals, answer);
+    // Errors of a stream come wrapped in an array.
+    if (method !== 'googleAds:searchStream' || response.ok || !response.headers.get('content-type')?.includes('json'))
+      return response;
+    return c.json([await response.json()], { status: response.status as 400, headers: { 'request-id': requestId } });
+  });
+
+  function refusalsOf(requestId: string, bearer: string): Refusals {
     const unauthenticated = () =>
       errorResponse(
         'UNAUTHENTICATED',
@@ -49,8 +104,7 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
         ],
         requestId,
       );
-    if (!tokens.has(bearer)) return unauthenticated();
-    const refusals: Refusals = {
+    return {
       internal: () =>
         errorResponse(
           'INTERNAL',
@@ -80,15 +134,7 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
         return unauthenticated();
       },
     };
-    const body: unknown = await c.req.json().catch(() => undefined);
-    const write = method === 'googleAds:mutate';
-    const answer = () => (write ? mutate(owner, body, requestId) : searchStream(owner, body, requestId, method));
-    const response = await faults.around(c, { ...owner, write }, refusals, answer);
-    // Errors of a stream come wrapped in an array.
-    if (method !== 'googleAds:searchStream' || response.ok || !response.headers.get('content-type')?.includes('json'))
-      return response;
-    return c.json([await response.json()], { status: response.status as 400, headers: { 'request-id': requestId } });
-  });
+  }
 
   function mutate(owner: Owner, body: unknown, requestId: string): Response {
     const parsed = mutateRequest.safeParse(body);
@@ -168,6 +214,11 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
           'ad_group_ad.status': statusOfState[textOf(each, 'status')],
           'ad_group_ad.ad.name': textOf(each, 'name'),
         }));
+      case 'user_list':
+        return store
+          .list(owner, 'audience')
+          .filter((each) => textOf(each, 'status') !== 'ENDED')
+          .map((each) => ({ 'user_list.id': each.id, 'user_list.name': textOf(each, 'name') }));
       default:
         return [];
     }

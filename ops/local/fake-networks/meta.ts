@@ -46,7 +46,18 @@ const change = z.looseObject({
   stop_time: z.string().optional(),
 });
 
-const collections: Readonly<Record<string, ObjectKind>> = { campaigns: 'campaign', adsets: 'ad_set', ads: 'ad' };
+const hash = z.union([z.literal(''), z.string().regex(/^[0-9a-f]{64}$/)]);
+const audienceCreation = z.looseObject({ name, subtype: z.literal('CUSTOM'), customer_file_source: z.string() });
+const usersPayload = z.looseObject({
+  payload: z.looseObject({ schema: z.array(z.string()), data: z.array(z.array(hash)).min(1).max(10_000) }),
+});
+
+const collections: Readonly<Record<string, ObjectKind>> = {
+  campaigns: 'campaign',
+  adsets: 'ad_set',
+  ads: 'ad',
+  customaudiences: 'audience',
+};
 const filterSchema = z.array(
   z.object({ field: z.string(), operator: z.string(), value: z.union([z.string(), z.array(z.string())]) }),
 );
@@ -156,7 +167,7 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
     }),
   );
 
-  api.get('/:account{act_\\d+}/:collection{campaigns|adsets|ads}', (c) =>
+  api.get('/:account{act_\\d+}/:collection{campaigns|adsets|ads|customaudiences}', (c) =>
     call(c, ownerOf(c.req.param('account').slice(4)), (owner) => {
       const filtering = filterSchema.safeParse(JSON.parse(c.req.query('filtering') ?? '[]'));
       if (!filtering.success) return metaError({ code: 100, message: 'Invalid parameter: filtering' });
@@ -210,6 +221,28 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
       });
     }),
   );
+
+  api.post('/:account{act_\\d+}/customaudiences', (c) =>
+    call(c, ownerOf(c.req.param('account').slice(4)), async (owner) => {
+      const body = await parsed(c, audienceCreation);
+      if ('refused' in body) return body.refused;
+      const made = store.create(owner, 'audience', { name: body.value.name, status: 'ACTIVE' });
+      return answered(owner, { id: made.id });
+    }),
+  );
+  const changeUsers = (c: NetworkContext, id: string, op: 'add' | 'remove') => {
+    const found = store.find('meta', id);
+    return call(c, found, async (owner) => {
+      const body = await parsed(c, usersPayload);
+      if ('refused' in body) return body.refused;
+      if (found?.kind !== 'audience') return noSuchObject(id);
+      const { data } = body.value.payload;
+      store.create(owner, 'audience_members', { audienceId: id, [op]: data.flat().filter((hash) => hash !== '') });
+      return answered(owner, { audience_id: id, num_received: data.length, num_invalid_entries: 0 });
+    });
+  };
+  api.post('/:id{\\d+}/users', (c) => changeUsers(c, c.req.param('id'), 'add'));
+  api.delete('/:id{\\d+}/users', (c) => changeUsers(c, c.req.param('id'), 'remove'));
 
   api.get('/:id{\\d+}', (c) => {
     const found = store.find('meta', c.req.param('id'));

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
@@ -10,6 +10,8 @@ import { type Owner, type StoredObject, numberOf, textOf } from './object-store.
 
 /** For this long a `request_id` is remembered: the same call again then gives the first one's answer. */
 const REQUEST_MEMORY_MS = 10_000;
+/** An audience of fewer is refused. */
+const LEAST_MEMBERS = 1_000;
 
 const name = z.string().min(1).max(512);
 const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
@@ -257,6 +259,71 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
         }),
       );
       return ok(pageOf(rows, at, size));
+    }),
+  );
+
+  const files = new Map<string, string[]>();
+  api.post('/dmp/custom_audience/file/upload/', async (c) => {
+    const form = await c.req.parseBody().catch(() => undefined);
+    const owner: Owner = { network: 'tiktok', account: z.string().catch('').parse(form?.['advertiser_id']) };
+    if ((c.req.header('access-token') ?? '') === '') return answer(40_104, 'Access token is missing.');
+    return faults.around(c, { ...owner, write: true }, refusals, async () => {
+      const file = form?.['file'];
+      if (!(file instanceof File)) return answer(40_007, 'file: missing.');
+      const text = await file.text();
+      if (createHash('md5').update(text).digest('hex') !== form?.['file_signature'])
+        return answer(40_002, 'file_signature: does not match.');
+      const lines = text.split('\n').filter((line) => line !== '');
+      if (lines.some((line) => !/^[0-9a-f]{64}$/.test(line))) return answer(40_002, 'file: not SHA-256.');
+      const path = `files/${randomUUID()}`;
+      files.set(path, lines);
+      return ok({ file_path: path, calculate_type: form['calculate_type'] });
+    });
+  });
+  const paths = z.array(z.string()).min(1);
+  const membersOf = (file_paths: readonly string[]): string[] => file_paths.flatMap((path) => files.get(path) ?? []);
+  const audienceCreation = z.looseObject({ advertiser_id: z.string(), custom_audience_name: name, file_paths: paths });
+  api.post('/dmp/custom_audience/create/', (c) =>
+    call(c, audienceCreation, (owner, wanted) => {
+      const members = membersOf(wanted.file_paths);
+      if (members.length < LEAST_MEMBERS) return answer(40_002, 'The audience has too few members.');
+      const made = store.create(owner, 'audience', { name: wanted.custom_audience_name, status: 'ACTIVE' });
+      store.create(owner, 'audience_members', { audienceId: made.id, add: members });
+      return ok({ custom_audience_id: made.id });
+    }),
+  );
+  const audienceUpdate = z.looseObject({
+    advertiser_id: z.string(),
+    custom_audience_id: z.string(),
+    file_paths: paths,
+    action: z.enum(['APPEND', 'REMOVE', 'REPLACE']).default('REPLACE'),
+  });
+  api.post('/dmp/custom_audience/update/', (c) =>
+    call(c, audienceUpdate, (owner, { custom_audience_id: audienceId, file_paths: given, action }) => {
+      if (store.get(owner, audienceId)?.kind !== 'audience')
+        return answer(40_002, 'custom_audience_id: does not exist.');
+      const op = { APPEND: 'add', REMOVE: 'remove', REPLACE: 'replace' }[action];
+      store.create(owner, 'audience_members', { audienceId, [op]: membersOf(given) });
+      return ok({});
+    }),
+  );
+  const audienceDeletion = z.looseObject({ advertiser_id: z.string(), custom_audience_ids: paths });
+  api.post('/dmp/custom_audience/delete/', (c) =>
+    call(c, audienceDeletion, (owner, { custom_audience_ids: ids }) => {
+      for (const id of ids) store.update(owner, id, { status: 'ENDED' });
+      return ok({});
+    }),
+  );
+  api.get('/dmp/custom_audience/list/', (c) =>
+    call(c, page, (owner, { page: at, page_size: size }) => {
+      const found = store.list(owner, 'audience').filter((each) => textOf(each, 'status') !== 'ENDED');
+      return ok(
+        pageOf(
+          found.map((each) => ({ audience_id: each.id, name: textOf(each, 'name') })),
+          at,
+          size,
+        ),
+      );
     }),
   );
 

@@ -19,7 +19,7 @@ export async function setUpNetwork() {
   const account: AdAccount = { accountId: derivedAccountId(merchantId), currency: 'EUR', timeZone: 'UTC' };
   const networks = connectAdNetworks({ baseUrl: world.networksUrl, credentials: sameCredentials('t'), clock });
   const accounts = createAdAccounts({ clock, accountIdOf: () => Promise.resolve(account.accountId) });
-  const driver = createAdNetworkDriver({ networks, accounts, clock });
+  const driver = createAdNetworkDriver({ networks, accounts, clock, db });
   const meta = networks.find(({ id }) => id === 'meta');
   if (meta === undefined) throw new Error('there is no Meta');
   const signal = () => AbortSignal.timeout(20_000);
