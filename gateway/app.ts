@@ -8,6 +8,7 @@ import { authorize } from './middleware/authorize.ts';
 import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
 import { identify } from './middleware/identify.ts';
 import { limitTime } from './middleware/limit-time.ts';
+import { addAdNetworkRoutes } from './routes/ad-networks.ts';
 import { addAudienceRoutes } from './routes/audiences.ts';
 import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
 import { addAccessRoutes } from './routes/access.ts';
@@ -50,6 +51,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addCampaignRoutes(app, dependencies);
   addCampaignChangeRoutes(app, dependencies);
   addAudienceRoutes(app, dependencies);
+  addAdNetworkRoutes(app, dependencies);
   addCorePlatformRoutes(app, dependencies);
   addAccessRoutes(app, dependencies);
   addAuditRoutes(app, dependencies);

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { adNetworkRoutes } from './routes/ad-networks.ts';
 import { audienceRoutes } from './routes/audiences.ts';
 import { campaignChangeRoutes } from './routes/campaign-changes.ts';
 import { accessRoutes } from './routes/access.ts';
@@ -24,6 +25,7 @@ export function openApiDocument() {
     ...campaignRoutes,
     ...campaignChangeRoutes,
     ...audienceRoutes,
+    ...adNetworkRoutes,
     ...productRoutes,
     ...accessRoutes,
     ...auditRoutes,
@@ -50,6 +52,7 @@ export function openApiDocument() {
     info: { title: 'Laneway', version: '1.0.0', description, license: { name: 'MIT' } },
     tags: [
       { name: 'Campaigns', description: 'Campaigns and their state on the ad networks' },
+      { name: 'Ad networks', description: 'Accounts at the networks, and what is there besides' },
       { name: 'Audiences', description: 'Segments of people, hashed, and how far the ad networks follow them' },
       { name: 'Products', description: "The merchant's product catalog" },
       { name: 'Access', description: 'Users, API keys and the record of changes' },

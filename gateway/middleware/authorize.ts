@@ -5,6 +5,7 @@ import { LanewayError } from '../../core/runtime/errors.ts';
 
 /** First segments of paths that are not called as the resource they belong to. */
 const belongsTo: Readonly<Partial<Record<string, Resource>>> = {
+  'ad-networks': 'campaigns',
   'api-keys': 'access',
   'audit-log': 'audit',
   'campaign-settings': 'campaigns',

@@ -7,6 +7,7 @@ import { actorOf } from '../actor.ts';
 import { pageQuery } from '../paging.ts';
 import { problemResponses } from '../problem.ts';
 import * as schemas from './campaign-schemas.ts';
+import type { Principal } from '../../core/contexts/access/reads.ts';
 import { getCampaign, getOperation, listCampaigns } from '../../core/contexts/campaigns/reads.ts';
 import {
   type CampaignChange,
@@ -210,9 +211,13 @@ export const originFor =
     correlationId: c.get('correlationId'),
     traceparent: c.get('traceparent'),
     nowMs: clock.now(),
-    // A key acts for its merchant.
-    mayApprove: true,
+    ...(c.get('principal').userId === null ? {} : { userId: c.get('principal').userId ?? '' }),
+    mayApprove: mayApprove(c.get('principal')),
   });
+
+/** Owners and managers, and a key without any limit, which is the merchant's own. */
+const mayApprove = ({ role, scopes }: Principal): boolean =>
+  role === null ? scopes === null : role === 'owner' || role === 'manager';
 
 export const onceOf = (c: Context<GatewayEnv>, key: string | undefined, body: unknown): Once => ({
   merchantId: c.get('merchantId'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type HashedMember, type NetworkAudiences } from './audience-network.ts';
+import type { HashedMember, NetworkAudiences } from './audience-network.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
 
@@ -11,10 +11,10 @@ const userListRow = z.looseObject({ userList: z.looseObject({ id: z.string() }) 
 const mutatedList = z.looseObject({ userListResult: z.looseObject({ resourceName: z.string() }) });
 
 export interface GoogleCalls {
-  query(accountId: string, gaql: string, signal: AbortSignal): Promise<unknown[]>;
-  mutate(accountId: string, operations: object[], signal: AbortSignal): Promise<unknown[]>;
+  query: (accountId: string, gaql: string, signal: AbortSignal) => Promise<unknown[]>;
+  mutate: (accountId: string, operations: object[], signal: AbortSignal) => Promise<unknown[]>;
   /** A call of the Data Manager API, by which members are uploaded since Customer Match takes no new ones. */
-  dataManager(method: string, body: object, signal: AbortSignal): Promise<unknown>;
+  dataManager: (method: string, body: object, signal: AbortSignal) => Promise<unknown>;
 }
 
 const identifiersOf = ({ email, phone }: HashedMember): object[] => [

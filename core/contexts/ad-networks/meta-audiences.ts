@@ -9,11 +9,11 @@ const listed = z.looseObject({ id: z.string(), name: z.string() });
 const received = z.looseObject({ num_received: z.int(), num_invalid_entries: z.int().default(0) });
 
 export interface MetaCalls {
-  call(
+  call: (
     request: { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: unknown },
     signal: AbortSignal,
-  ): Promise<unknown>;
-  all(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown[]>;
+  ) => Promise<unknown>;
+  all: (path: string, query: Record<string, string>, signal: AbortSignal) => Promise<unknown[]>;
 }
 
 /** One row for each member, in the order of the schema; what is not known is empty. */

@@ -12,13 +12,13 @@ const created = z.looseObject({ custom_audience_id: z.string().min(1) });
 const listed = z.looseObject({ audience_id: z.string(), name: z.string() });
 
 export interface TiktokCalls {
-  post<T>(
+  post: <T>(
     path: string,
     body: Record<string, unknown> | FormData,
     schema: z.ZodType<T>,
     signal: AbortSignal,
-  ): Promise<T>;
-  all<T>(path: string, query: Record<string, unknown>, item: z.ZodType<T>, signal: AbortSignal): Promise<T[]>;
+  ) => Promise<T>;
+  all: <T>(path: string, query: Record<string, unknown>, item: z.ZodType<T>, signal: AbortSignal) => Promise<T[]>;
 }
 
 /** Members travel as files, one for each kind of identifier, and files are then added to an audience or taken from it. */
