@@ -1,18 +1,19 @@
 import { serve } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
+import { postgresAccess } from '../core/clients/postgres-access.ts';
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { connectSQS } from '../core/clients/sqs.ts';
 import { registry } from '../core/events/registry.ts';
 import { systemClock } from '../core/runtime/clock.ts';
-import { loadConfig, required } from '../core/runtime/config.ts';
+import { loadConsoleConfig, required } from '../core/runtime/config.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 import { createConsole } from './app.ts';
 
 const STATEMENT_TIMEOUT_MS = 3_000;
 
-const config = loadConfig();
+const config = loadConsoleConfig();
 const name = config.processName ?? 'console';
 const log = createLog(name, config.logLevel);
 const login = { user: required(config, 'opsUser'), password: required(config, 'opsPassword') };
@@ -20,6 +21,7 @@ const lifecycle = createLifecycle(log, config.drainMs);
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
+  access: postgresAccess(config),
   poolSize: Math.min(config.postgresPool, 12),
   applicationName: name,
   statementTimeoutMs: STATEMENT_TIMEOUT_MS,

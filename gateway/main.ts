@@ -1,22 +1,24 @@
 import { serve } from '@hono/node-server';
 import { createApp } from './app.ts';
+import { postgresAccess } from '../core/clients/postgres-access.ts';
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { registry } from '../core/events/registry.ts';
 import { createKeyring } from '../core/people/keyring.ts';
 import { systemClock } from '../core/runtime/clock.ts';
-import { loadConfig, required } from '../core/runtime/config.ts';
+import { loadGatewayConfig, required } from '../core/runtime/config.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 
 const REQUEST_DEADLINE_MS = 10_000;
 
-const config = loadConfig();
+const config = loadGatewayConfig();
 const name = config.processName ?? 'gateway';
 const log = createLog(name, config.logLevel);
 const lifecycle = createLifecycle(log, config.drainMs);
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
+  access: postgresAccess(config),
   poolSize: config.postgresPool,
   applicationName: name,
   statementTimeoutMs: REQUEST_DEADLINE_MS,

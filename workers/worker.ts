@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { hostname } from 'node:os';
 import type { CommittedLane } from './act.ts';
 import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
@@ -17,6 +18,7 @@ import { createScheduler } from './schedule.ts';
 import { createSweeper } from './sweep.ts';
 import { resolveAddresses } from '../core/clients/addresses.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
+import { postgresAccess } from '../core/clients/postgres-access.ts';
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { connectS3 } from '../core/clients/s3.ts';
@@ -107,7 +109,7 @@ export interface WorkerOptions {
  * one it can work with.
  */
 export async function runWorker({ config, registry, handlers, schedules }: WorkerOptions): Promise<void> {
-  const worker = config.processName ?? `worker-${process.pid}`;
+  const worker = config.processName ?? `worker-${hostname()}-${process.pid}`;
   const log = createLog(worker, config.logLevel);
   const lifecycle = createLifecycle(log, config.drainMs);
   drainOnSignals(lifecycle);
@@ -119,6 +121,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   const connect = (poolSize: number) => {
     const postgres = connectPostgres({
       url: config.postgresUrl,
+      access: postgresAccess(config),
       poolSize,
       indexesOnly: true,
       applicationName: worker,

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { NamedStatementsClient } from './named-statements.ts';
+import { type PostgresAccess, connectionOptions } from './postgres-access.ts';
 import type { Database } from '../database/tables.ts';
 
 const INT8 = 20;
@@ -16,6 +17,8 @@ types.setTypeParser(DATE, (text: string) => text);
 
 export interface PostgresOptions {
   url: string;
+  /** How to sign in where the URL alone does not say. */
+  access?: PostgresAccess;
   poolSize: number;
   applicationName: string;
   /** Bounds every statement. */
@@ -44,7 +47,7 @@ export function connectPostgres(options: PostgresOptions): Postgres {
   const pool = new pg.Pool({
     Client: NamedStatementsClient,
     ...(options.indexesOnly === true ? { options: '-c enable_seqscan=off' } : {}),
-    connectionString: options.url,
+    ...connectionOptions(options.url, options.access),
     max: options.poolSize,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs,

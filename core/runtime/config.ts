@@ -40,6 +40,12 @@ const schema = z.object({
   LANEWAY_PROCESS_NAME: z.string().max(100).optional(),
 
   LANEWAY_POSTGRES_URL: z.url(),
+  /** Instead of one in the URL, where the password comes from elsewhere than the address. */
+  LANEWAY_POSTGRES_PASSWORD: z.string().min(1).optional(),
+  /** Sign in with a token of IAM instead of a password; asks for TLS. */
+  LANEWAY_POSTGRES_IAM: z.stringbool().default(false),
+  /** PEM of the authorities whose certificate Postgres must show. With it connections are encrypted and verified. */
+  LANEWAY_POSTGRES_CA: z.string().includes('BEGIN CERTIFICATE').optional(),
   /** Connections of a gateway or console; of a worker, those for its lanes. */
   LANEWAY_POSTGRES_POOL: count(20),
   /** Further connections of a worker, for accepting: slow lanes cannot keep new events from coming in. */
@@ -78,6 +84,9 @@ const schema = z.object({
   LANEWAY_WEBHOOK_LOOPBACK: z.stringbool().default(false),
   /** For local runs only: where SMS go instead of SNS. */
   LANEWAY_SMS_ENDPOINT: z.url().optional(),
+
+  /** Where metrics go, by OTLP over HTTP; without it there are none. */
+  LANEWAY_OTLP_ENDPOINT: z.url().optional(),
 
   LANEWAY_HOST: z.string().default('127.0.0.1'),
   LANEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
@@ -144,6 +153,57 @@ export const loadConfig = (env: Record<string, string | undefined> = process.env
   // The mapped type above renames the keys exactly as `camel` does; the compiler cannot follow Object.fromEntries.
   parse(schema, env) as Config;
 
+/** What only a worker needs; the gateway is reached from the internet and is not told. */
+const workerOnly = { LANEWAY_REDIS_URL: true, LANEWAY_BODY_HMAC_KEY: true } as const;
+
+export type GatewayConfig = Omit<Config, 'redisUrl' | 'bodyHmacKey'>;
+
+export const loadGatewayConfig = (env: Record<string, string | undefined> = process.env): GatewayConfig =>
+  // As above.
+  parse(schema.omit(workerOnly), env) as GatewayConfig;
+
+export type ConsoleConfig = Omit<Config, 'bodyHmacKey'>;
+
+export const loadConsoleConfig = (env: Record<string, string | undefined> = process.env): ConsoleConfig =>
+  // As above.
+  parse(schema.omit({ LANEWAY_BODY_HMAC_KEY: true }), env) as ConsoleConfig;
+
+const postgresSettings = {
+  LANEWAY_POSTGRES_URL: true,
+  LANEWAY_POSTGRES_PASSWORD: true,
+  LANEWAY_POSTGRES_IAM: true,
+  LANEWAY_POSTGRES_CA: true,
+  AWS_REGION: true,
+} as const;
+
+export type MigrationConfig = Pick<
+  Config,
+  'stack' | 'logLevel' | 'postgresUrl' | 'postgresPassword' | 'postgresIam' | 'postgresCa' | 'awsRegion'
+>;
+
+const migrationSchema = schema.pick({ LANEWAY_STACK: true, LANEWAY_LOG_LEVEL: true, ...postgresSettings });
+
+/** What it takes to bring a database to this release's schema. */
+export const loadMigrationConfig = (env: Record<string, string | undefined> = process.env): MigrationConfig =>
+  // As above.
+  parse(migrationSchema, env) as MigrationConfig;
+
+/** The variables that each process knows, and whether it starts without them: for whoever sets them. */
+export const knownVariables = (
+  process: 'worker' | 'gateway' | 'console' | 'migration',
+): readonly { name: string; required: boolean }[] => {
+  const schemas = {
+    worker: schema,
+    gateway: schema.omit(workerOnly),
+    console: schema.omit({ LANEWAY_BODY_HMAC_KEY: true }),
+    migration: migrationSchema,
+  };
+  return Object.entries(schemas[process].shape).map(([name, setting]) => ({
+    name,
+    required: !setting.safeParse(undefined).success,
+  }));
+};
+
 const operatorSchema = schema.pick({
   LANEWAY_STACK: true,
   LANEWAY_POSTGRES_URL: true,
@@ -173,8 +233,9 @@ function parse(shape: z.ZodType<Record<string, unknown>>, env: Record<string, st
 }
 
 /** A setting that only some processes need: says which one is missing instead of failing later. */
-export function required<K extends keyof Config>(config: Config, key: K): NonNullable<Config[K]> {
+export function required<C extends Partial<Config>, K extends keyof C & string>(config: C, key: K): NonNullable<C[K]> {
   const value = config[key];
-  if (value === undefined) throw new LanewayError('config.invalid', `this process needs the setting ${key}`);
+  if (value === undefined || value === null)
+    throw new LanewayError('config.invalid', `this process needs the setting ${key}`);
   return value;
 }
