@@ -2,6 +2,8 @@ import { registry } from '../core/events/registry.ts';
 import { fileOf, snapshotFolder, snapshotsOf, textOf } from './event-schemas/snapshots.ts';
 import { eventsDocument } from './events-document.ts';
 import { makeOpenApi } from './openapi.ts';
+import { drawing } from './pulumi/verify/drawing.ts';
+import { runWithMocks } from './pulumi/verify/run-with-mocks.ts';
 
 /** Committed files that are made from code; `npm run check` compares each with what the code makes now. */
 export const generated: readonly { file: string; make: () => Promise<string> }[] = [
@@ -11,4 +13,8 @@ export const generated: readonly { file: string; make: () => Promise<string> }[]
     file: `${snapshotFolder}/${fileOf(snapshot)}`,
     make: () => Promise.resolve(textOf(snapshot)),
   })),
+  {
+    file: 'docs/infrastructure.md',
+    make: async () => drawing(await runWithMocks({ environment: 'production' })),
+  },
 ];

@@ -1,0 +1,27 @@
+import type * as iam from '@pulumi/aws/iam/documents.js';
+
+/** As the provider types it: a misspelt key is a compile error. */
+export type PolicyDocument = iam.PolicyDocument;
+
+/** Who may assume a role that a service of AWS uses on our behalf, and for whom: no other account may make it do so. */
+export const assumedBy = (service: string, accountId: string): PolicyDocument => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { Service: service },
+      Action: 'sts:AssumeRole',
+      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+    },
+  ],
+});
+
+/** Refuses what comes without TLS, whoever sends it. */
+export const tlsOnly = (actions: string, resources: iam.PolicyStatement['Resource']): iam.PolicyStatement => ({
+  Sid: 'OnlyOverTls',
+  Effect: 'Deny',
+  Principal: '*',
+  Action: actions,
+  ...(resources === undefined ? {} : { Resource: resources }),
+  Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+});

@@ -1,0 +1,98 @@
+// test-deadline: 120s
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { EventDefinition } from '../../../core/events/definition.ts';
+import { createRegistry, registry } from '../../../core/events/registry.ts';
+import type { Environment } from '../settings.ts';
+import { checks } from './checks/all.ts';
+import { graphFaults, independentFaults, seedAll } from './faults.ts';
+import { ofType, shown } from './graph.ts';
+import { contextOf, judge } from './judge.ts';
+import { runWithMocks } from './run-with-mocks.ts';
+
+for (const environment of ['dev', 'staging', 'production'] satisfies Environment[])
+  test(`the stack ${environment} holds what every check asks for`, async () => {
+    const graph = await runWithMocks({ environment });
+    assert.ok(graph.length > 250, `${graph.length} resources`);
+    assert.equal(await judge(graph, contextOf(environment)), []);
+  });
+
+test('an event that is added to the registry gets its queues, alarms, policies and panels with no other change', async () => {
+  const model = registry.get('AdPerformanceDataIngestedEvent');
+  assert.ok(model);
+  const [handler] = model.handlers;
+  const twelfth: EventDefinition = {
+    ...model,
+    id: 'evt_invented_001',
+    name: 'InventedEvent',
+    routingKey: 'something.invented',
+    queue: 'InventedQueue',
+    deadLetterQueue: 'InventedDLQ',
+    topic: 'InventedTopic',
+    handlers: [{ ...handler, name: 'handleInvention' }],
+  };
+  const larger = createRegistry([...registry.values(), twelfth]);
+  const before = await runWithMocks({ environment: 'production' });
+  const graph = await runWithMocks({ environment: 'production', registry: larger });
+  assert.equal(await judge(graph, contextOf('production', larger)), []);
+  const known = new Set(before.map(({ urn }) => urn));
+  const added = graph
+    .filter(({ urn }) => !known.has(urn))
+    .map(({ type, name }) => `${type.split(':').at(-1) ?? ''} ${name}`);
+  assert.equal(added.toSorted(), [
+    'MetricAlarm InventedDLQ-not-empty',
+    'MetricAlarm InventedEvent-late',
+    'MetricAlarm InventedQueue-deep',
+    'MetricAlarm InventedQueue-old',
+    'MetricAlarm InventedQueue-poller-silent',
+    'MetricAlarm InventedTopic-notifications-failed',
+    'MetricAlarm handleInvention-errors',
+    'Policy worker-InventedQueue',
+    'Queue InventedDLQ',
+    'Queue InventedQueue',
+    'QueuePolicy InventedDLQ',
+    'QueuePolicy InventedQueue',
+    'RedriveAllowPolicy InventedDLQ',
+    'Topic InventedTopic',
+    'TopicPolicy InventedTopic',
+    'TopicSubscription InventedQueue',
+  ]);
+  const [dashboard] = ofType(graph, 'aws:cloudwatch/dashboard:Dashboard');
+  assert.match(shown(dashboard?.inputs['dashboardBody']), '"title":"InventedQueue"');
+  // Judged by the smaller registry, what is too much is found too.
+  const complaints = await judge(graph, contextOf('production'));
+  assert.ok(complaints.some(({ what }) => what.includes('InventedQueue')));
+});
+
+for (const faults of independentFaults(graphFaults))
+  test(`is noticed: ${faults.map(({ mistake }) => mistake).join('; ')}`, async () => {
+    const graph = await runWithMocks({ environment: 'production', fault: seedAll(faults) });
+    const complaints = await judge(graph, contextOf('production'));
+    for (const { mistake, caughtBy } of faults)
+      assert.ok(
+        complaints.some(({ check }) => check.includes(caughtBy)),
+        `${mistake}: expected "${caughtBy}" to complain, got ${JSON.stringify(complaints)}`,
+      );
+  });
+
+test('every check is seen to fail', () => {
+  const unproven = checks.filter(({ name }) => !graphFaults.some(({ caughtBy }) => name.includes(caughtBy)));
+  assert.equal(
+    unproven.map(({ name }) => name),
+    [],
+  );
+});
+
+test('a setting that is missing, unknown or wrong is named', async () => {
+  const config = { 'laneway:domian': 'x', 'laneway:accountId': '12', 'laneway:opsPassword': '' };
+  try {
+    await runWithMocks({ environment: 'dev', config });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, Error);
+    assert.match((error as Error).message, /domian/);
+    assert.match((error as Error).message, /laneway:accountId/);
+  }
+});
+
+test.run();
