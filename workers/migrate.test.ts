@@ -10,7 +10,7 @@ import { createWorld } from '../core/testing/world.ts';
 
 async function runMigrations(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('migrate.ts', import.meta.url))], {
-    env: { ...process.env, AWS_REGION: 'eu-central-1', ...env },
+    env: { AWS_REGION: 'eu-central-1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

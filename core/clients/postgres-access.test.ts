@@ -20,24 +20,18 @@ test('a password that comes beside the URL wins, and authorities make TLS a cond
 });
 
 test('with IAM each connection signs in with a token of its own, over TLS', async () => {
-  const before = { ...process.env };
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'example' });
-  try {
-    const access = postgresAccess({
-      postgresIam: true,
-      awsRegion: 'eu-central-1',
-      postgresPassword: undefined,
-      postgresCa: undefined,
-    });
-    const options = connectionOptions(url, access);
-    assert.equal(options.ssl, { rejectUnauthorized: true });
-    assert.type(options.password, 'function');
-    const token = typeof options.password === 'function' ? await options.password() : '';
-    assert.match(token, 'db.example.com:6432/?Action=connect&DBUser=laneway_worker');
-    assert.match(token, 'X-Amz-Expires=900');
-  } finally {
-    process.env = before;
-  }
+  const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' };
+  const options = connectionOptions(url, { iam: { region: 'eu-central-1', credentials } });
+  assert.equal(options.ssl, { rejectUnauthorized: true });
+  const token = typeof options.password === 'function' ? await options.password() : '';
+  assert.match(token, 'db.example.com:6432/?Action=connect&DBUser=laneway_worker');
+  assert.match(token, 'X-Amz-Expires=900');
+});
+
+test('settings say how to sign in, and none of them is needed', () => {
+  const none = { postgresPassword: undefined, postgresIam: false, postgresCa: undefined, awsRegion: 'eu-central-1' };
+  assert.equal(postgresAccess(none), {});
+  assert.equal(postgresAccess({ ...none, postgresIam: true }), { iam: { region: 'eu-central-1' } });
 });
 
 test.run();

@@ -6,7 +6,7 @@ import type { Config } from '../runtime/config.ts';
 export interface PostgresAccess {
   password?: string;
   /** Sign in with tokens of IAM, valid for fifteen minutes: each new connection asks for one. */
-  iam?: { region: string };
+  iam?: { region: string; credentials?: { accessKeyId: string; secretAccessKey: string } };
   /** PEM. Makes TLS and a certificate that these authorities signed a condition. */
   ca?: string;
 }
@@ -35,13 +35,16 @@ export function connectionOptions(url: string, access: PostgresAccess = {}): pg.
   };
   return {
     ...address,
-    password: iam === undefined ? (password ?? decodeURIComponent(parsed.password)) : tokens(address, iam.region),
+    password: iam === undefined ? (password ?? decodeURIComponent(parsed.password)) : tokens(address, iam),
     // Tokens are as good as passwords: they never travel unencrypted.
     ...(ca === undefined && iam === undefined ? {} : { ssl: { rejectUnauthorized: true, ...(ca ? { ca } : {}) } }),
   };
 }
 
-const tokens = ({ host, port, user }: { host: string; port: number; user: string }, region: string) => {
-  const signer = new Signer({ hostname: host, port, username: user, region });
+const tokens = (
+  { host, port, user }: { host: string; port: number; user: string },
+  iam: NonNullable<PostgresAccess['iam']>,
+) => {
+  const signer = new Signer({ hostname: host, port, username: user, ...iam });
   return () => signer.getAuthToken();
 };

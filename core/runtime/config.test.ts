@@ -37,13 +37,17 @@ test('limits of destinations are read as JSON, and a fault in them is named', ()
   assert.throws(() => read('{"mail":{"quota":[{"calls":1,"perMs":1000}],"concurrency":1}}'), /mail.quota.0.calls/);
 });
 
-test('a process is asked only for what it needs: the gateway for no key of bodies, migrations for no Redis', () => {
-  const { LANEWAY_POSTGRES_URL, AWS_REGION } = least;
-  const gateway = loadGatewayConfig({ LANEWAY_POSTGRES_URL, AWS_REGION, LANEWAY_BODY_HMAC_KEY: 'x'.repeat(32) });
-  assert.not('bodyHmacKey' in gateway);
+test('a process is asked only for what it needs: the gateway for no Redis, migrations for no key either', () => {
+  const { LANEWAY_POSTGRES_URL, AWS_REGION, LANEWAY_BODY_HMAC_KEY } = least;
+  const gateway = loadGatewayConfig({ LANEWAY_POSTGRES_URL, AWS_REGION, LANEWAY_BODY_HMAC_KEY });
+  assert.not('redisUrl' in gateway);
   assert.is(loadMigrationConfig({ LANEWAY_POSTGRES_URL, AWS_REGION }).postgresIam, false);
   const required = knownVariables('gateway').filter((variable) => variable.required);
-  assert.equal(required.map(({ name }) => name).toSorted(), ['AWS_REGION', 'LANEWAY_POSTGRES_URL']);
+  assert.equal(required.map(({ name }) => name).toSorted(), [
+    'AWS_REGION',
+    'LANEWAY_BODY_HMAC_KEY',
+    'LANEWAY_POSTGRES_URL',
+  ]);
 });
 
 test('a setting that a process cannot do without is asked for by name', () => {

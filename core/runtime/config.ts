@@ -153,14 +153,14 @@ export const loadConfig = (env: Record<string, string | undefined> = process.env
   // The mapped type above renames the keys exactly as `camel` does; the compiler cannot follow Object.fromEntries.
   parse(schema, env) as Config;
 
-/** What only a worker needs; the gateway is reached from the internet and is not told. */
-const workerOnly = { LANEWAY_REDIS_URL: true, LANEWAY_BODY_HMAC_KEY: true } as const;
+/** What the gateway does not need: it is reached from the internet, and is not told. */
+const notTheGateways = { LANEWAY_REDIS_URL: true } as const;
 
-export type GatewayConfig = Omit<Config, 'redisUrl' | 'bodyHmacKey'>;
+export type GatewayConfig = Omit<Config, 'redisUrl'>;
 
 export const loadGatewayConfig = (env: Record<string, string | undefined> = process.env): GatewayConfig =>
   // As above.
-  parse(schema.omit(workerOnly), env) as GatewayConfig;
+  parse(schema.omit(notTheGateways), env) as GatewayConfig;
 
 export type ConsoleConfig = Omit<Config, 'bodyHmacKey'>;
 
@@ -194,7 +194,7 @@ export const knownVariables = (
 ): readonly { name: string; required: boolean }[] => {
   const schemas = {
     worker: schema,
-    gateway: schema.omit(workerOnly),
+    gateway: schema.omit(notTheGateways),
     console: schema.omit({ LANEWAY_BODY_HMAC_KEY: true }),
     migration: migrationSchema,
   };
