@@ -48,6 +48,7 @@ export function processSettings(
         ...running,
         LANEWAY_AWS_ACCOUNT: accountId,
         LANEWAY_POSTGRES_URL: postgresUrl(databaseUsers.worker),
+        LANEWAY_MAIL_FROM: `Laneway <notifications@${settings.mailDomain}>`,
         LANEWAY_HOST: '127.0.0.1',
         LANEWAY_PORT: String(workerPort),
         LANEWAY_LEASE_MS: String(leaseMs),
@@ -71,7 +72,11 @@ export function processSettings(
         LANEWAY_HOST: '0.0.0.0',
         LANEWAY_PORT: String(ports.gateway),
       },
-      secrets: { LANEWAY_CORE_PLATFORM_SECRET: secret('corePlatformSecret') },
+      secrets: {
+        LANEWAY_CORE_PLATFORM_SECRET: secret('corePlatformSecret'),
+        LANEWAY_BODY_HMAC_KEY: secret('bodyHmacKey'),
+        LANEWAY_MASTER_KEYS: secret('masterKeys'),
+      },
     },
     console: {
       environment: {

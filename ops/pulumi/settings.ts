@@ -44,6 +44,8 @@ const plain = z.strictObject({
 export const secretNames = [
   /** Tells a duplicate from a conflict. Changing it makes redeliveries of what is in the queues look like conflicts. */
   'bodyHmacKey',
+  /** Keys that wrap the keys of merchants and people, newest first: LANEWAY_MASTER_KEYS. Losing them loses what they wrap. */
+  'masterKeys',
   'redisAuthToken',
   'opsPassword',
   'corePlatformSecret',
@@ -103,6 +105,7 @@ export function readSettings(): Settings {
     stack: `laneway-${environment}`,
     secrets: {
       bodyHmacKey: secret('bodyHmacKey'),
+      masterKeys: secret('masterKeys'),
       redisAuthToken: secret('redisAuthToken'),
       opsPassword: secret('opsPassword'),
       corePlatformSecret: secret('corePlatformSecret'),

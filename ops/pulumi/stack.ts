@@ -64,7 +64,7 @@ export function declareStack(
   const roles = new Roles(
     'roles',
     shared,
-    { keys, messaging, tables, buckets, database, logs, secrets, repositories, mailIdentity: mail.identityArn },
+    { keys, messaging, tables, buckets, database, logs, secrets, repositories, mailSender: mail.sender },
     options,
   );
   const { cluster } = new Cluster('cluster', shared, names, options);

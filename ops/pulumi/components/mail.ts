@@ -7,7 +7,8 @@ const DKIM_RECORDS = 3;
 
 /** The domain that notifications are sent from, signed by DKIM. SES starts in its sandbox: the guide says how to leave it. */
 export class Mail extends Component {
-  readonly identityArn: pulumi.Output<string>;
+  /** ARNs of what sending names: the identity, and the set of rules it is sent by. */
+  readonly sender: readonly pulumi.Output<string>[];
 
   constructor(name: string, { settings }: Shared, options?: pulumi.ComponentResourceOptions) {
     super('Mail', name, options);
@@ -52,7 +53,7 @@ export class Mail extends Component {
       },
       this.own,
     );
-    this.identityArn = identity.arn;
+    this.sender = [identity.arn, configuration.arn];
     this.registerOutputs();
   }
 }

@@ -22,7 +22,8 @@ export interface RoleParts {
   logs: Logs;
   secrets: Secrets;
   repositories: Repositories;
-  mailIdentity: pulumi.Output<string>;
+  /** The identity that mail is from, and the set of rules it is sent by. */
+  mailSender: readonly pulumi.Output<string>[];
 }
 
 export type TaskRole = Exclude<Role, 'operator'>;
@@ -30,7 +31,7 @@ export type TaskRole = Exclude<Role, 'operator'>;
 /** Secrets each task is started with; its execution role can read these and no others. */
 export const secretsOf: Readonly<Record<TaskRole, readonly SecretName[]>> = {
   worker: ['redisUrl', 'bodyHmacKey', 'adNetworkCredentials'],
-  gateway: ['corePlatformSecret'],
+  gateway: ['corePlatformSecret', 'bodyHmacKey', 'masterKeys'],
   console: ['redisUrl', 'opsPassword'],
   migration: [],
 };
@@ -49,7 +50,7 @@ export class Roles extends Component {
       grants[role].map((grant) => statement(grant, targetsOf(grant.target, role, shared, parts)));
     const task = (role: TaskRole): iam.Role => {
       const made = this.role(name, `${role}-task`, `${stack}-${role}`, accountId);
-      const statements = statementsOf(role);
+      const statements = role === 'worker' ? [...statementsOf(role), smsOnly(shared.partition)] : statementsOf(role);
       if (statements.length > 0) this.policy(`${name}-${role}-task`, made, statements);
       return made;
     };
@@ -109,6 +110,14 @@ const statement = ({ sid, actions }: Grant, targets: readonly pulumi.Output<stri
   Resource: [...targets],
 });
 
+/** SMS go to numbers, which have no ARN: allowed is what is none, so that no topic beyond the named ones comes with it. */
+const smsOnly = (partition: string): PolicyStatement => ({
+  Sid: 'SendSms',
+  Effect: 'Allow',
+  Action: 'sns:Publish',
+  NotResource: `arn:${partition}:sns:*:*:*`,
+});
+
 function targetsOf(target: Target, role: Role, shared: Shared, parts: RoleParts): readonly pulumi.Output<string>[] {
   const { settings, partition } = shared;
   const { messaging, tables, buckets, keys, database, logs } = parts;
@@ -140,7 +149,7 @@ function targetsOf(target: Target, role: Role, shared: Shared, parts: RoleParts)
       ];
     }
     case 'mailIdentity':
-      return [parts.mailIdentity];
+      return parts.mailSender;
     case 'metricsLog':
       return [pulumi.interpolate`${logs.groups.metrics.arn}:*`];
     default:

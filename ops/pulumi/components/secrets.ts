@@ -5,7 +5,8 @@ import { Component, type Shared } from './component.ts';
 import type { Keys } from './keys.ts';
 import { ports } from './security-groups.ts';
 
-export type SecretName = 'redisUrl' | 'bodyHmacKey' | 'opsPassword' | 'corePlatformSecret' | 'adNetworkCredentials';
+export type SecretName =
+  'redisUrl' | 'bodyHmacKey' | 'masterKeys' | 'opsPassword' | 'corePlatformSecret' | 'adNetworkCredentials';
 
 /** A secret as a container is given it: by reference to one version, so that changing it rolls the service. */
 export interface SecretReference {
@@ -49,6 +50,7 @@ export class Secrets extends Component {
     this.references = {
       redisUrl: declare('redis-url', redisUrl, 'where Redis is, with its token'),
       bodyHmacKey: declare('body-hmac-key', secrets.bodyHmacKey, 'tells a duplicate from a conflict'),
+      masterKeys: declare('master-keys', secrets.masterKeys, 'wrap the keys of merchants and people'),
       opsPassword: declare(
         'ops-password',
         secrets.opsPassword,
