@@ -16,6 +16,7 @@ import { addAuditRoutes } from './routes/audit.ts';
 import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
+import { addFeedRoutes } from './routes/feeds.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addProductRoutes } from './routes/products.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -48,6 +49,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addHealthRoutes(app, dependencies);
   addDocsRoutes(app);
   addProductRoutes(app, dependencies);
+  addFeedRoutes(app, dependencies);
   addCampaignRoutes(app, dependencies);
   addCampaignChangeRoutes(app, dependencies);
   addAudienceRoutes(app, dependencies);

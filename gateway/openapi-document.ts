@@ -6,6 +6,7 @@ import { accessRoutes } from './routes/access.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { campaignRoutes } from './routes/campaigns.ts';
 import { receiveProductChanges } from './routes/core-platform.ts';
+import { feedRoutes } from './routes/feeds.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
 import { productRoutes } from './routes/products.ts';
 
@@ -29,6 +30,7 @@ export function openApiDocument() {
     ...productRoutes,
     ...accessRoutes,
     ...auditRoutes,
+    ...feedRoutes,
     receiveProductChanges,
     readHealth,
     readReadiness,
@@ -56,6 +58,7 @@ export function openApiDocument() {
       { name: 'Audiences', description: 'Segments of people, hashed, and how far the ad networks follow them' },
       { name: 'Products', description: "The merchant's product catalog" },
       { name: 'Access', description: 'Users, API keys and the record of changes' },
+      { name: 'Product feeds', description: "The catalog on its way to the networks' catalogs" },
       { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },
       { name: 'Operation', description: 'For load balancers' },
     ],

@@ -5,6 +5,7 @@ import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
 import { chooseDriver } from './choose-driver.ts';
 import { createEffectActors } from './effects.ts';
+import { createFeedDrivers } from './feed-drivers.ts';
 import { createHealthApp, listen } from './health.ts';
 import { createIntake } from './intake.ts';
 import { createIntakeGate } from './intake-gate.ts';
@@ -167,6 +168,12 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     clock,
     db: backgroundDb,
   });
+  const feeds = createFeedDrivers({
+    db: backgroundDb,
+    baseUrl: config.adNetworkUrl,
+    credentials: adNetworkCredentials(config),
+    clock,
+  });
   const effects = createEffectActors({
     db: backgroundDb,
     redis,
@@ -175,6 +182,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     claimsTable: `${config.stack}-claims`,
     drivers: chooseDriver({
       'ad-network': adNetworks,
+      ...feeds,
       email: createEmailDriver({ db: backgroundDb, ses: connectSES(), from: config.mailFrom, clock }),
       ...paymentDriver(config, backgroundDb),
       webhook: createWebhookDriver({ db: backgroundDb, rules: { allowLoopback: config.webhookLoopback }, clock }),

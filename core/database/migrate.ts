@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 17;
+export const schemaVersion = 19;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -19,6 +19,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
   '0016-campaigns': () => import('./migrations/0016-campaigns.ts'),
   '0017-audiences': () => import('./migrations/0017-audiences.ts'),
+  '0019-product-feeds': () => import('./migrations/0019-product-feeds.ts'),
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),

@@ -3,9 +3,9 @@ import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.t
 import { affiliateConversionAttributionRequiredEvent } from '../contexts/affiliates/events.ts';
 import { billingCycleEvent } from '../contexts/billing/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
-import { productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
 import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
 import { thirdPartyAppWebhookEvent } from '../contexts/webhooks/events.ts';
+import { productCatalogFeedReadyForSubmissionEvent, productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
 import type { EventDefinition, EventVersion } from './definition.ts';
 
 /**
@@ -57,4 +57,5 @@ export const registry: Registry = createRegistry([
   thirdPartyAppWebhookEvent,
   billingCycleEvent,
   affiliateConversionAttributionRequiredEvent,
+  productCatalogFeedReadyForSubmissionEvent,
 ]);

@@ -1,6 +1,7 @@
 import { adNetworkJobs } from '../contexts/ad-networks/schedules.ts';
 import { billingJobs } from '../contexts/billing/schedules.ts';
 import { campaignJobs } from '../contexts/campaigns/schedules.ts';
+import { startFeeds } from '../contexts/catalog/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
 import { periodAt } from './periods.ts';
@@ -44,4 +45,4 @@ function jobFaults({ name, timing, missed, pageSize = 1 }: ScheduledJob): string
   return faults;
 }
 
-export const schedules: Schedules = createSchedules([...adNetworkJobs, ...billingJobs, ...campaignJobs]);
+export const schedules: Schedules = createSchedules([...adNetworkJobs, ...billingJobs, ...campaignJobs, startFeeds]);

@@ -10,6 +10,7 @@ const belongsTo: Readonly<Partial<Record<string, Resource>>> = {
   'audit-log': 'audit',
   'campaign-settings': 'campaigns',
   erasures: 'access',
+  feeds: 'products',
   maintenance: 'platform',
   operations: 'campaigns',
   quotas: 'platform',

@@ -2,8 +2,27 @@ import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
 import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
 import { laneRetry } from '../../runtime/retry.ts';
+import { feedNetworkIds } from './feeds/feed-account.ts';
 
 const text = (max: number) => z.string().max(max);
+
+const currency = z.string().regex(/^[A-Z]{3}$/);
+const availability = z.enum(['in_stock', 'out_of_stock', 'preorder', 'backorder']);
+
+/** A colour or size of a product. What it does not say itself, the product says for it. */
+export const productVariant = z.looseObject({
+  variantId: id(128),
+  /** The variant is no longer offered. */
+  deleted: z.boolean().optional(),
+  title: text(500).optional(),
+  gtin: text(50).optional(),
+  link: text(2_000).optional(),
+  imageLink: text(2_000).optional(),
+  /** Minor units of `currency` (ISO 4217). */
+  priceMinor: z.int().min(0).optional(),
+  currency: currency.optional(),
+  availability: availability.optional(),
+});
 
 /** Attributes that the catalog understands; others are kept as they are. */
 export const productAttributes = z.looseObject({
@@ -15,11 +34,10 @@ export const productAttributes = z.looseObject({
   imageLink: text(2_000).optional(),
   /** Minor units of `currency` (ISO 4217). */
   priceMinor: z.int().min(0).optional(),
-  currency: z
-    .string()
-    .regex(/^[A-Z]{3}$/)
-    .optional(),
-  availability: z.enum(['in_stock', 'out_of_stock', 'preorder', 'backorder']).optional(),
+  currency: currency.optional(),
+  availability: availability.optional(),
+  /** Variants that changed; those that are not named stay as they are. */
+  variants: z.array(productVariant).max(200).optional(),
 });
 
 const operationTypes = ['create', 'update', 'delete'] as const;
@@ -94,5 +112,70 @@ export const productCoreDataUpdatedEvent: EventDefinition = {
     operationType: 'update',
     timestamp: '2026-11-23T10:15:00.000Z',
     changedAttributes: { title: 'Trail shoe', priceMinor: 8_999, currency: 'EUR', availability: 'in_stock' },
+  },
+};
+
+const tally = z.int().min(0).max(10_000_000);
+
+export const productCatalogFeedReadyForSubmissionPayload = z.looseObject({
+  feedId: id(128),
+  merchantId,
+  adNetworkId: z.enum(feedNetworkIds),
+  /** Numbers the runs of the feed: a later one overtakes an earlier one item by item. */
+  feedRun: z.int().min(1),
+  feedMode: z.enum(['full', 'delta']),
+  itemCount: tally,
+  /** Items that are no longer offered. */
+  removalCount: tally.optional(),
+  /** Items that were left out because the network would refuse them. */
+  invalidCount: tally.optional(),
+  partCount: z.int().min(0).max(100_000),
+  /** When the feed was built. */
+  timestamp: isoTimestamp,
+});
+
+export type ProductCatalogFeedReadyForSubmission = z.infer<typeof productCatalogFeedReadyForSubmissionPayload>;
+
+export const productCatalogFeedReadyForSubmissionEvent: EventDefinition = {
+  id: 'evt_prod_feed_ready_001',
+  name: 'ProductCatalogFeedReadyForSubmissionEvent',
+  type: 'domain',
+  category: 'Product Feeds',
+  description: 'A product catalog feed was built and is ready to be submitted to its ad network.',
+  frequency: 'medium',
+  priority: 'medium',
+  criticality: 'important',
+  routingKey: 'product.catalog.feed.ready',
+  sourceContext: 'ProductCatalogService',
+  targetContexts: ['AdNetworkIntegrationService'],
+  versions: [{ version: '1.0.0', schema: productCatalogFeedReadyForSubmissionPayload }],
+  aggregate: (payload) => `feed:${productCatalogFeedReadyForSubmissionPayload.parse(payload).feedId}`,
+  route: 'fifo',
+  queue: 'ProductCatalogFeedEventsQueue',
+  deadLetterQueue: 'ProductCatalogFeedEventsDLQ',
+  timeoutMs: 60_000,
+  retry: laneRetry,
+  thresholds: thresholds('medium'),
+  handlers: [
+    {
+      name: 'submitProductCatalogFeed',
+      service: 'AdNetworkIntegrationService',
+      holds: 'aggregate',
+      onPoison: 'release',
+      effect: 'state',
+      load: async () => (await import('./feeds/submit-product-catalog-feed.ts')).submitProductCatalogFeed,
+    },
+  ],
+  example: {
+    feedId: 'feed-1',
+    merchantId: 'shop-1',
+    adNetworkId: 'google_merchant',
+    feedRun: 1,
+    feedMode: 'full',
+    itemCount: 250,
+    removalCount: 0,
+    invalidCount: 3,
+    partCount: 3,
+    timestamp: '2026-11-23T10:15:00.000Z',
   },
 };

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { handleProductCoreUpdate } from './handle-product-core-update.ts';
-import { getProduct, listProducts } from './reads.ts';
+import { getProduct, listProducts, readVariants } from './reads.ts';
 import type { ProductCoreDataUpdated } from './events.ts';
 import { mergeProducts } from './writes.ts';
 import { runTwice } from '../../testing/duplicate.ts';
@@ -122,6 +122,56 @@ test('a run may hold several merchants, and their equal product ids stay apart',
       ['shop-2', 'shop-2', 2],
     ],
   );
+});
+
+test('variants merge by their own ids, are not attributes of the product, and end one by one', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const red = { variantId: 'red', gtin: '73513537', priceMinor: 100 };
+  const events = [
+    change(1, 'create', 1, { title: 'Shoe', variants: [red, { variantId: 'blue', priceMinor: 90 }] }),
+    change(2, 'update', 2, { variants: [{ variantId: 'red', priceMinor: 80 }] }),
+    change(3, 'update', 3, { variants: [{ variantId: 'blue', deleted: true }] }),
+    change(4, 'update', 2, { variants: [{ variantId: 'red', priceMinor: 1 }] }),
+  ];
+  const { twice, once } = await runTwice(world, handleProductCoreUpdate, events, ['products', 'product_variants']);
+  assert.is(twice, once);
+  await db.transaction().execute(async (trx) => {
+    assert.equal((await getProduct(trx, 'shop-1', 'sku-1'))?.attributes, { title: 'Shoe' });
+    const variants = await readVariants(trx, 'shop-1', ['sku-1']);
+    assert.equal(variants, [
+      { productId: 'sku-1', variantId: 'red', attributes: { gtin: '73513537', priceMinor: 80 } },
+    ]);
+  });
+});
+
+test('a change is noted for every active feed of its merchant, also while a run has the one before', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const at = new Date('2026-11-23T10:00:00.000Z');
+  const feed = {
+    network: 'meta_catalog' as const,
+    account: JSON.stringify({ network: 'meta_catalog', catalogId: '1' }),
+    refresh_minutes: 15,
+    full_refresh_hours: 24,
+    created_at: at,
+    updated_at: at,
+  };
+  await db
+    .insertInto('catalog_feeds')
+    .values([
+      { ...feed, merchant_id: 'shop-1', feed_id: 'a' },
+      { ...feed, merchant_id: 'shop-1', feed_id: 'b', state: 'paused' },
+      { ...feed, merchant_id: 'shop-2', feed_id: 'c' },
+    ])
+    .execute();
+  await runHandler(db, handleProductCoreUpdate, [change(1, 'create', 1, { title: 'Shoe' })]);
+  const noted = () => db.selectFrom('feed_changes').selectAll().execute();
+  const expected = { merchant_id: 'shop-1', feed_id: 'a', product_id: 'sku-1', taken_by: null };
+  assert.equal(await noted(), [expected]);
+  await db.updateTable('feed_changes').set({ taken_by: 7 }).execute();
+  await runHandler(db, handleProductCoreUpdate, [change(2, 'update', 2, { title: 'Boot' })]);
+  assert.equal(await noted(), [expected]);
 });
 
 test('the write itself refuses a change that is older than the row', async () => {

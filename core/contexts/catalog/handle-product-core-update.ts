@@ -2,7 +2,7 @@ import type { LanewayEvent } from '../../events/envelope.ts';
 import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
 import type { ProductCoreDataUpdated } from './events.ts';
 import { readSourcePositions } from './reads.ts';
-import { type ProductChange, mergeProducts } from './writes.ts';
+import { type ProductChange, type VariantChange, mergeProducts, mergeVariants, noteFeedChanges } from './writes.ts';
 
 /**
  * Keeps the catalog as the core platform has it. A change that is older at its source than what the catalog holds is
@@ -16,6 +16,7 @@ export const handleProductCoreUpdate = defineHandler<ProductCoreDataUpdated>({
   async handleMany(events, { trx, now }) {
     const newest = await readSourcePositions(trx, events.map(productOf));
     const changes = new Map<string, ProductChange>();
+    const variants = new Map<string, VariantChange>();
     const outcomes = events.map((event): Outcome => {
       const product = productOf(event);
       const key = JSON.stringify([product.merchantId, product.productId]);
@@ -25,17 +26,30 @@ export const handleProductCoreUpdate = defineHandler<ProductCoreDataUpdated>({
         return skip(`superseded: the catalog holds a change of ${new Date(known.atMs).toISOString()}`);
       newest.set(key, { atMs: at, mseq: event.mseq });
       const earlier = changes.get(key);
+      const { variants: changedVariants = [], ...attributes } = event.payload.changedAttributes ?? {};
+      const source = { sourceAt: new Date(at), sourceMseq: event.mseq };
+      for (const { variantId, deleted = false, ...own } of changedVariants) {
+        const variantKey = JSON.stringify([key, variantId]);
+        variants.set(variantKey, {
+          ...product,
+          ...source,
+          variantId,
+          attributes: { ...variants.get(variantKey)?.attributes, ...own },
+          deleted,
+        });
+      }
       changes.set(key, {
         ...product,
-        sourceAt: new Date(at),
-        sourceMseq: event.mseq,
-        attributes: { ...earlier?.attributes, ...event.payload.changedAttributes },
+        ...source,
+        attributes: { ...earlier?.attributes, ...attributes },
         deleted: event.payload.operationType === 'delete',
         changes: (earlier?.changes ?? 0) + 1,
       });
       return done;
     });
     await mergeProducts(trx, [...changes.values()], now);
+    await mergeVariants(trx, [...variants.values()], now);
+    await noteFeedChanges(trx, [...changes.values()]);
     return outcomes;
   },
 });

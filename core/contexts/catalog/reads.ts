@@ -105,3 +105,27 @@ export async function findMissingProducts(
   const found = new Set(known.map(({ product_id }) => product_id));
   return productIds.filter((productId) => !found.has(productId));
 }
+
+export interface Variant {
+  productId: string;
+  variantId: string;
+  attributes: Record<string, unknown>;
+}
+
+/** The variants of products that are offered, by product and id. */
+export async function readVariants(
+  trx: Transaction<Database>,
+  merchantId: string,
+  productIds: readonly string[],
+): Promise<Variant[]> {
+  if (productIds.length === 0) return [];
+  return await trx
+    .selectFrom('product_variants')
+    .select(['product_id as productId', 'variant_id as variantId', 'attributes'])
+    .where('merchant_id', '=', merchantId)
+    .where('product_id', 'in', productIds)
+    .where('deleted_at', 'is', null)
+    .orderBy('product_id')
+    .orderBy('variant_id')
+    .execute();
+}
