@@ -13,12 +13,16 @@ import { addAudienceRoutes } from './routes/audiences.ts';
 import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
 import { addAccessRoutes } from './routes/access.ts';
 import { addAuditRoutes } from './routes/audit.ts';
+import { addAffiliateRoutes } from './routes/affiliates.ts';
+import { addBillingRoutes } from './routes/billing.ts';
 import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
 import { addFeedRoutes } from './routes/feeds.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addNotificationRoutes } from './routes/notifications.ts';
 import { addProductRoutes } from './routes/products.ts';
+import { addWebhookRoutes } from './routes/webhooks.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -57,5 +61,9 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addCorePlatformRoutes(app, dependencies);
   addAccessRoutes(app, dependencies);
   addAuditRoutes(app, dependencies);
+  addNotificationRoutes(app, dependencies);
+  addWebhookRoutes(app, dependencies);
+  addBillingRoutes(app, dependencies);
+  addAffiliateRoutes(app, dependencies);
   return app;
 }

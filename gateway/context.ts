@@ -18,6 +18,8 @@ export interface GatewayDependencies {
   /** Shared with the core platform, whose deliveries it signs. */
   corePlatformSecret: string;
   requestDeadlineMs: number;
+  /** Webhook endpoints may lie on this machine: for local runs only. */
+  webhookLoopback: boolean;
   state: () => LifecycleState;
 }
 

@@ -35,6 +35,7 @@ const app = createApp({
   keyring: createKeyring(required(config, 'masterKeys'), config.bodyHmacKey),
   corePlatformSecret: required(config, 'corePlatformSecret'),
   requestDeadlineMs: REQUEST_DEADLINE_MS,
+  webhookLoopback: config.webhookLoopback,
   state: () => lifecycle.state,
 });
 

@@ -3,12 +3,16 @@ import { adNetworkRoutes } from './routes/ad-networks.ts';
 import { audienceRoutes } from './routes/audiences.ts';
 import { campaignChangeRoutes } from './routes/campaign-changes.ts';
 import { accessRoutes } from './routes/access.ts';
+import { affiliateRoutes } from './routes/affiliates.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { campaignRoutes } from './routes/campaigns.ts';
 import { receiveProductChanges } from './routes/core-platform.ts';
 import { feedRoutes } from './routes/feeds.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
+import { billingRoutes } from './routes/billing.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { productRoutes } from './routes/products.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 const description = `Events of an e-commerce Ad Manager, an ordered lane for every merchant.
 
@@ -31,6 +35,10 @@ export function openApiDocument() {
     ...accessRoutes,
     ...auditRoutes,
     ...feedRoutes,
+    ...notificationRoutes,
+    ...webhookRoutes,
+    ...billingRoutes,
+    ...affiliateRoutes,
     receiveProductChanges,
     readHealth,
     readReadiness,
@@ -57,6 +65,10 @@ export function openApiDocument() {
       { name: 'Ad networks', description: 'Accounts at the networks, and what is there besides' },
       { name: 'Audiences', description: 'Segments of people, hashed, and how far the ad networks follow them' },
       { name: 'Products', description: "The merchant's product catalog" },
+      { name: 'Notifications', description: 'What is sent to whom, and what became of it' },
+      { name: 'Webhooks', description: 'Endpoints of third-party apps and their delivery log' },
+      { name: 'Billing', description: 'Plans and invoices' },
+      { name: 'Affiliates', description: 'Affiliates, their links and what they earn' },
       { name: 'Access', description: 'Users, API keys and the record of changes' },
       { name: 'Product feeds', description: "The catalog on its way to the networks' catalogs" },
       { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },

@@ -45,6 +45,7 @@ test('every route of the gateway is in it, but for the documentation itself', as
     keyring: testKeyring,
     corePlatformSecret: '',
     requestDeadlineMs: 1_000,
+    webhookLoopback: false,
     state,
   });
   const served = app.routes

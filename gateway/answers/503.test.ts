@@ -34,6 +34,7 @@ test('while PostgreSQL is away every route says so and when to come back; the pr
     keyring: testKeyring,
     corePlatformSecret,
     requestDeadlineMs: 10_000,
+    webhookLoopback: false,
     state,
   });
   const as = `lw_${'a'.repeat(43)}`;

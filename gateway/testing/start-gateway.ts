@@ -65,6 +65,7 @@ export async function startGateway({ requestDeadlineMs = 10_000, lockTimeoutMs =
     keyring: testKeyring,
     corePlatformSecret,
     requestDeadlineMs,
+    webhookLoopback: false,
     state,
   });
   return {

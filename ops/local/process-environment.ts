@@ -111,6 +111,7 @@ export const gatewayEnvironment = (stack: Shared, port: number): Record<string, 
   ...shared(stack, 'gateway', 'laneway_gateway'),
   ...masterKeys(stack),
   LANEWAY_CORE_PLATFORM_SECRET: stack.secrets.corePlatformSecret,
+  LANEWAY_WEBHOOK_LOOPBACK: 'true',
   LANEWAY_PORT: String(port),
 });
 

@@ -97,3 +97,52 @@ export async function readBalances(db: Reader, merchantId: string, affiliateId?:
   `.execute(db);
   return rows.map((row) => ({ ...row, balanceMinor: row.commissionMinor - row.clawbackMinor - row.paidOutMinor }));
 }
+
+export interface AffiliateStatement {
+  affiliateId: string;
+  period: string;
+  currency: string;
+  commissionMinor: number;
+  clawbackMinor: number;
+  carriedMinor: number;
+  payoutMinor: number;
+  issuedAt: Date;
+}
+
+/** The last 120, newest first. */
+export async function listStatements(
+  db: Reader,
+  merchantId: string,
+  affiliateId: string,
+): Promise<AffiliateStatement[]> {
+  return await db
+    .selectFrom('affiliate_statements')
+    .select([
+      'affiliate_id as affiliateId',
+      'period',
+      'currency',
+      'commission_minor as commissionMinor',
+      'clawback_minor as clawbackMinor',
+      'carried_minor as carriedMinor',
+      'payout_minor as payoutMinor',
+      'issued_at as issuedAt',
+    ])
+    .where('merchant_id', '=', merchantId)
+    .where('affiliate_id', '=', affiliateId)
+    .orderBy('period', 'desc')
+    .orderBy('currency')
+    .limit(120)
+    .execute();
+}
+
+/** Whose link a code is, and where it leads; undefined for one that is unknown or whose affiliate is paused. */
+export async function findLink(
+  db: Reader,
+  code: string,
+): Promise<{ merchantId: string; affiliateId: string; targetUrl: string } | undefined> {
+  const { rows } = await sql<{ merchantId: string; affiliateId: string; targetUrl: string }>`
+    select merchant_id as "merchantId", affiliate_id as "affiliateId", target_url as "targetUrl"
+    from find_affiliate_link(${code})
+  `.execute(db);
+  return rows[0];
+}

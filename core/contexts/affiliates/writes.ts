@@ -210,3 +210,49 @@ async function flag(
       .executeTakeFirstOrThrow(),
   );
 }
+
+/** False when there is no such affiliate. */
+export async function addLink(
+  trx: Transaction<Database>,
+  merchantId: string,
+  link: { code: string; affiliateId: string; targetUrl: string },
+  nowMs: number,
+): Promise<boolean> {
+  const known = await trx
+    .selectFrom('affiliates')
+    .select('affiliate_id')
+    .where('merchant_id', '=', merchantId)
+    .where('affiliate_id', '=', link.affiliateId)
+    .executeTakeFirst();
+  if (known === undefined) return false;
+  await trx
+    .insertInto('affiliate_links')
+    .values({
+      code: link.code,
+      merchant_id: merchantId,
+      affiliate_id: link.affiliateId,
+      target_url: link.targetUrl,
+      created_at: new Date(nowMs),
+    })
+    .execute();
+  return true;
+}
+
+export async function addClick(
+  trx: Transaction<Database>,
+  merchantId: string,
+  click: { clickId: string; code: string; affiliateId: string; visitorHash: string },
+  nowMs: number,
+): Promise<void> {
+  await trx
+    .insertInto('affiliate_clicks')
+    .values({
+      merchant_id: merchantId,
+      click_id: click.clickId,
+      code: click.code,
+      affiliate_id: click.affiliateId,
+      clicked_at: new Date(nowMs),
+      visitor_hash: click.visitorHash,
+    })
+    .execute();
+}
