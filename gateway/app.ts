@@ -19,6 +19,7 @@ import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
 import { addFeedRoutes } from './routes/feeds.ts';
+import { addReportRoutes } from './routes/reports.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addNotificationRoutes } from './routes/notifications.ts';
 import { addProductRoutes } from './routes/products.ts';
@@ -54,6 +55,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addDocsRoutes(app);
   addProductRoutes(app, dependencies);
   addFeedRoutes(app, dependencies);
+  addReportRoutes(app, dependencies);
   addCampaignRoutes(app, dependencies);
   addCampaignChangeRoutes(app, dependencies);
   addAudienceRoutes(app, dependencies);

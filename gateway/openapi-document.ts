@@ -8,6 +8,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { campaignRoutes } from './routes/campaigns.ts';
 import { receiveProductChanges } from './routes/core-platform.ts';
 import { feedRoutes } from './routes/feeds.ts';
+import { reportRoutes } from './routes/reports.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { notificationRoutes } from './routes/notifications.ts';
@@ -39,6 +40,7 @@ export function openApiDocument() {
     ...webhookRoutes,
     ...billingRoutes,
     ...affiliateRoutes,
+    ...reportRoutes,
     receiveProductChanges,
     readHealth,
     readReadiness,
@@ -71,6 +73,7 @@ export function openApiDocument() {
       { name: 'Affiliates', description: 'Affiliates, their links and what they earn' },
       { name: 'Access', description: 'Users, API keys and the record of changes' },
       { name: 'Product feeds', description: "The catalog on its way to the networks' catalogs" },
+      { name: 'Reports', description: 'What ads cost and what they brought' },
       { name: 'Core platform', description: 'Deliveries of the e-commerce platform' },
       { name: 'Operation', description: 'For load balancers' },
     ],

@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 19;
+export const schemaVersion = 20;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -20,6 +20,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0016-campaigns': () => import('./migrations/0016-campaigns.ts'),
   '0017-audiences': () => import('./migrations/0017-audiences.ts'),
   '0019-product-feeds': () => import('./migrations/0019-product-feeds.ts'),
+  '0020-reporting': () => import('./migrations/0020-reporting.ts'),
   '0023-notifications': () => import('./migrations/0023-notifications.ts'),
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),

@@ -1,6 +1,7 @@
 import { audienceSegmentUpdateRequestedEvent } from '../contexts/audiences/events.ts';
 import { adPerformanceDataIngestedEvent } from '../contexts/ad-networks/events.ts';
 import { affiliateConversionAttributionRequiredEvent } from '../contexts/affiliates/events.ts';
+import { orderDataAttributedToAdEvent } from '../contexts/analytics/events.ts';
 import { billingCycleEvent } from '../contexts/billing/events.ts';
 import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.ts';
 import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
@@ -58,4 +59,5 @@ export const registry: Registry = createRegistry([
   billingCycleEvent,
   affiliateConversionAttributionRequiredEvent,
   productCatalogFeedReadyForSubmissionEvent,
+  orderDataAttributedToAdEvent,
 ]);

@@ -7,6 +7,9 @@ import { readDatabase } from '../checker/read-database.ts';
 import { readOpen } from '../checker/read-open.ts';
 import { drainDeadLetters } from '../checker/read-dead-letters.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
+import { readReportFigures } from '../checker/read-reports.ts';
+import { reportAds } from '../checker/recompute-reports.ts';
+import type { Report } from '../checker/report-money.ts';
 import { generateLoad } from '../load/generate.ts';
 import type { SentEvent } from '../load/load-event.ts';
 import { sendLoad } from '../load/send.ts';
@@ -33,6 +36,8 @@ export interface OnceResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly seed: number;
+  /** What the system's reports say, beside what the sent events come to. */
+  readonly reports: Readonly<Record<string, Report>>;
 }
 
 /** Sends a load, waits until everything rests, and lets the checker compare what was sent with what the stores hold. */
@@ -77,7 +82,9 @@ export async function runOnce(
       at === 'rest' ? 'everything rests' : `stalled: ${describeActivity(activity, options.events)}`,
   );
   if (rest.at === 'stall') for (const line of await readOpen(stack.reader.db)) progress.note(`open: ${line}`);
-  const report = await progress.step('checking', () => check(stack, sent));
+  const { report, reports } = await progress.step('checking', () => check(stack, sent));
+  for (const [name, { match, differences }] of Object.entries(reports))
+    if (!match) progress.note(`report ${name} differs: ${differences.join('; ')}`);
   showFindings(report, progress);
   const { findings: _, lastSettledAtMs, ...figures } = report;
   const seconds = Math.max(0.001, (lastSettledAtMs - startedAtMs) / 1_000);
@@ -86,18 +93,33 @@ export async function runOnce(
     resent: sent.filter(({ resendOf }) => resendOf !== undefined).length,
     eventsPerSecond: Math.round(figures.events / seconds),
     seed,
+    reports,
     stalled: rest.at === 'stall',
   };
 }
 
-async function check(stack: RunningStack, sent: readonly SentEvent[]): Promise<CheckReport> {
+async function check(
+  stack: RunningStack,
+  sent: readonly SentEvent[],
+): Promise<{ report: CheckReport; reports: Record<string, Report> }> {
   const names = [...registry.values()].map(({ deadLetterQueue }) => deadLetterQueue);
   const deadLetterQueues = Object.fromEntries(names.map((name) => [name, stack.addresses.queueUrl(name)]));
-  return checkRun(sent, {
+  const evidence = {
     ...(await readDatabase(stack.reader.db)),
     deadLetters: await drainDeadLetters(stack.clients.sqs, deadLetterQueues),
     calls: await readNetworkLog(stack.describe().adNetworkUrl),
-  });
+  };
+  // What never took effect is in no report.
+  const dead = new Set(evidence.deadLetters.map(({ merchantId, eventId }) => JSON.stringify([merchantId, eventId])));
+  const events = [...sent.map(({ merchantId, event }) => ({ ...event, merchantId })), ...evidence.emitted]
+    .filter(({ merchantId, eventId }) => !dead.has(JSON.stringify([merchantId, eventId])))
+    .map(({ merchantId, eventId, eventType, payload }) => ({
+      merchantId,
+      eventId,
+      eventType,
+      payload: typeof payload === 'object' && payload !== null ? { ...payload } : {},
+    }));
+  return { report: checkRun(sent, evidence), reports: reportAds(events, await readReportFigures(stack.reader.db)) };
 }
 
 async function messagesQueued({ clients, addresses }: RunningStack): Promise<number> {

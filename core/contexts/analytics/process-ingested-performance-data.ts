@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { defineHandler, done } from '../../events/handler.ts';
 import type { AdPerformanceDataIngested } from '../ad-networks/events.ts';
+import { sumPerformance } from './sum-days.ts';
 
 type Report = LanewayEvent<AdPerformanceDataIngested>;
 
@@ -41,6 +42,15 @@ export const processIngestedPerformanceData = defineHandler<AdPerformanceDataIng
         source_event_id = excluded.source_event_id, updated_at = excluded.updated_at
       where (excluded.source_at, excluded.source_event_id) > (held.source_at, held.source_event_id)
     `.execute(trx);
+    await sumPerformance(
+      trx,
+      reports.map(({ merchantId, payload: { reportDate, adNetworkId, campaignId = '' } }) => ({
+        merchantId,
+        day: reportDate,
+        adNetworkId,
+        campaignId,
+      })),
+    );
     return events.map(() => done);
   },
 });

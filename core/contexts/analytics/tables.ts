@@ -30,4 +30,48 @@ export interface AnalyticsTables {
     source_event_id: string;
     updated_at: Date;
   };
+  /** For how long after a click or a view an order counts as brought by it. */
+  attribution_windows: { merchant_id: string; click_days: number; view_days: number; updated_at: Date };
+  attributed_orders: {
+    merchant_id: string;
+    order_id: string;
+    order_day: string;
+    /** Empty, like the campaign, when no ad had a part in it. */
+    ad_network_id: Generated<string>;
+    campaign_id: Generated<string>;
+    touch: 'click' | 'view' | null;
+    /** False for an order that was cancelled. */
+    counts: boolean;
+    /** What is left after refunds, in minor units of `currency`. */
+    revenue_minor: number;
+    currency: string;
+    source_at: Date;
+    source_event_id: string;
+    updated_at: Date;
+  };
+  /** Sums of `attributed_orders`. */
+  order_days: {
+    merchant_id: string;
+    day: string;
+    ad_network_id: string;
+    campaign_id: string;
+    currency: string;
+    orders: number;
+    revenue_minor: number;
+    as_of: Date;
+  };
+  /** Sums of `ad_performance`, each campaign at the coarsest level that its network reported. */
+  ad_days: {
+    merchant_id: string;
+    day: string;
+    ad_network_id: string;
+    campaign_id: string;
+    currency: string;
+    is_account: boolean;
+    impressions: number;
+    clicks: number;
+    conversions: number;
+    spend_micros: number;
+    as_of: Date;
+  };
 }

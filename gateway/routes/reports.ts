@@ -1,0 +1,101 @@
+import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import type { GatewayDependencies, GatewayEnv } from '../context.ts';
+import { InvalidRequest, problemResponses } from '../problem.ts';
+import { type ReportRow, readReport, reportGroups } from '../../core/contexts/analytics/read-report.ts';
+import { asMerchant } from '../../core/database/transaction.ts';
+
+const MAX_DAYS = 400;
+const MAX_ROWS = 5_000;
+const DAY_MS = 86_400_000;
+
+const micros = (description: string) =>
+  z
+    .string()
+    .openapi({ description: `${description}, in millionths of the currency's major unit.`, example: '12340000' });
+const ratio = (description: string) => z.string().nullable().openapi({ description, example: '3.5000' });
+
+const row = z
+  .object({
+    day: z.string().nullable(),
+    adNetworkId: z.string().nullable().openapi({ description: 'Empty for orders that no ad brought.' }),
+    campaignId: z.string().nullable(),
+    currency: z.string(),
+    impressions: z.string(),
+    clicks: z.string(),
+    conversions: z.number().openapi({ description: 'As the network counts them.' }),
+    spendMicros: micros('Spend'),
+    orders: z
+      .string()
+      .openapi({ description: "Orders that the merchant's windows attribute; cancelled ones left out." }),
+    revenueMicros: micros('Revenue of these orders, less refunds'),
+    roas: ratio('Revenue by spend.'),
+    ctr: ratio('Clicks by impressions.'),
+    cpaMicros: z.string().nullable(),
+    cpcMicros: z.string().nullable(),
+    cpmMicros: z.string().nullable(),
+    asOf: z.iso.datetime().openapi({ description: 'The newest reading or order in the row; later ones restate it.' }),
+  })
+  .openapi('ReportRow');
+
+const reportRoute = createRoute({
+  method: 'get',
+  path: '/v1/reports/performance',
+  operationId: 'readPerformanceReport',
+  tags: ['Reports'],
+  summary: 'Read spend, revenue and what follows from them',
+  request: {
+    query: z.object({
+      from: z.iso.date().openapi({ example: '2026-11-01' }),
+      to: z.iso.date().openapi({ description: 'Inclusive; at most 400 days.', example: '2026-11-30' }),
+      groupBy: z.enum(reportGroups).default('day'),
+    }),
+  },
+  responses: {
+    200: {
+      description: `Rows by group and currency, which are never mixed; at most ${MAX_ROWS}.`,
+      content: {
+        'application/json': {
+          schema: z
+            .object({
+              rows: z.array(row),
+              complete: z.boolean().openapi({ description: 'False when there are more rows: ask for fewer days.' }),
+            })
+            .openapi('PerformanceReport'),
+        },
+      },
+    },
+    ...problemResponses('request.invalid', 'access.unauthenticated', 'service.unavailable'),
+  },
+});
+
+export const reportRoutes = [reportRoute];
+
+export function addReportRoutes(app: OpenAPIHono<GatewayEnv>, { db }: GatewayDependencies): void {
+  app.openapi(reportRoute, async (c) => {
+    const { from, to, groupBy } = c.req.valid('query');
+    const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+    if (!(days >= 1 && days <= MAX_DAYS))
+      throw new InvalidRequest('The days are not a range.', [
+        { path: 'query.to', message: `must be ${from} or later, and at most ${MAX_DAYS} days after` },
+      ]);
+    const merchantId = c.get('merchantId');
+    const rows = await asMerchant(db, merchantId, (trx) =>
+      readReport(trx, merchantId, { from, to, groupBy, limit: MAX_ROWS + 1 }),
+    );
+    return c.json({ rows: rows.slice(0, MAX_ROWS).map(showRow), complete: rows.length <= MAX_ROWS }, 200);
+  });
+}
+
+/** Sums as text: they may leave what a JSON number holds. */
+const showRow = (sums: ReportRow): z.infer<typeof row> => ({
+  ...sums,
+  impressions: sums.impressions.toString(),
+  clicks: sums.clicks.toString(),
+  spendMicros: sums.spendMicros.toString(),
+  orders: sums.orders.toString(),
+  revenueMicros: sums.revenueMicros.toString(),
+  cpaMicros: sums.cpaMicros?.toString() ?? null,
+  cpcMicros: sums.cpcMicros?.toString() ?? null,
+  cpmMicros: sums.cpmMicros?.toString() ?? null,
+  asOf: sums.asOf.toISOString(),
+});
