@@ -52,8 +52,8 @@ export const currentVersion = (definition: EventDefinition): EventVersion =>
 export const registry: Registry = createRegistry([
   productCoreDataUpdatedEvent,
   campaignStateChangeRequestedEvent,
-  audienceSegmentUpdateRequestedEvent,
   adPerformanceDataIngestedEvent,
+  audienceSegmentUpdateRequestedEvent,
   notificationDispatchRequestedEvent,
   thirdPartyAppWebhookEvent,
   billingCycleEvent,
