@@ -1,4 +1,5 @@
 import { adNetworkJobs } from '../contexts/ad-networks/schedules.ts';
+import { audienceJobs } from '../contexts/audiences/schedules.ts';
 import { billingJobs } from '../contexts/billing/schedules.ts';
 import { campaignJobs } from '../contexts/campaigns/schedules.ts';
 import { startFeeds } from '../contexts/catalog/schedules.ts';
@@ -45,4 +46,10 @@ function jobFaults({ name, timing, missed, pageSize = 1 }: ScheduledJob): string
   return faults;
 }
 
-export const schedules: Schedules = createSchedules([...adNetworkJobs, ...billingJobs, ...campaignJobs, startFeeds]);
+export const schedules: Schedules = createSchedules([
+  ...adNetworkJobs,
+  ...audienceJobs,
+  ...billingJobs,
+  ...campaignJobs,
+  startFeeds,
+]);

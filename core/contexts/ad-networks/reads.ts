@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, type Transaction, sql } from 'kysely';
 import type { HeldCampaign } from './compare.ts';
 import type { CampaignState } from './network.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
@@ -155,4 +155,27 @@ export async function readAudienceStates(
     .orderBy('segment_id')
     .orderBy('ad_network_id')
     .execute();
+}
+
+export interface FollowedSegment {
+  merchantId: string;
+  segmentId: string;
+  /** Every network of the segment has its changes up to here. */
+  seq: number;
+  /** The segment is gone from every network. */
+  gone: boolean;
+}
+
+/** How far all networks together have followed the segments of merchants. */
+export async function readFollowedSegments(
+  trx: Transaction<Database>,
+  merchantIds: readonly string[],
+): Promise<FollowedSegment[]> {
+  const { rows } = await sql<FollowedSegment>`
+    select merchant_id as "merchantId", segment_id as "segmentId", min(synced_seq) as seq,
+      bool_and(status = 'deleted') as gone
+    from audience_network_states where merchant_id = any(${merchantIds}::text[])
+    group by merchant_id, segment_id
+  `.execute(trx);
+  return rows;
 }

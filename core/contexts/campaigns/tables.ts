@@ -37,28 +37,4 @@ export interface CampaignsTables {
   campaign_settings: { merchant_id: string; approval_required: boolean; updated_at: Date };
   /** Campaigns whose schedule has something to do at a time. */
   campaign_turns: { merchant_id: string; campaign_id: string; due_at: Date };
-  campaign_rules: {
-    merchant_id: string;
-    rule_id: string;
-    name: string;
-    metric: 'roas' | 'cpa' | 'spend';
-    /** Thousandths for roas, micros of the currency for cpa and spend. */
-    pause_at: number;
-    resume_at: number | null;
-    window_days: number;
-    least_spend_micros: number;
-    /** Empty: all of the merchant's campaigns. */
-    campaign_ids: Generated<string[]>;
-    enabled: boolean;
-    created_at: Date;
-    updated_at: Date;
-  };
-  /** Campaigns that a rule has paused, at the version it left them in: what the merchant changed since is theirs. */
-  campaign_rule_pauses: {
-    merchant_id: string;
-    rule_id: string;
-    campaign_id: string;
-    paused_at: Date;
-    version: number;
-  };
 }

@@ -4,7 +4,7 @@ import { type Accounts, accountSettings } from './accounts.ts';
 import { failure } from './failure.ts';
 import { type ObjectStore, networks } from './object-store.ts';
 
-const lag = z.strictObject({ network: z.enum(networks), ms: z.int().min(0) });
+const lag = z.strictObject({ network: z.enum(networks), account: z.string().optional(), ms: z.int().min(0) });
 
 /** What a test sets before it looks: how far listings lag behind, what accounts are kept in. */
 export function controlRoutes(store: ObjectStore, accounts: Accounts) {
@@ -12,7 +12,7 @@ export function controlRoutes(store: ObjectStore, accounts: Accounts) {
   routes.post('/lag', async (c) => {
     const parsed = lag.safeParse(await c.req.json().catch(() => undefined));
     if (!parsed.success) return c.json(failure('invalid_argument', z.prettifyError(parsed.error)), 400);
-    store.setLag(parsed.data.network, parsed.data.ms);
+    store.setLag(parsed.data);
     return c.json(parsed.data, 201);
   });
   routes.post('/accounts', async (c) => {

@@ -51,14 +51,14 @@ export interface ObjectStore {
   find(network: Network, id: string): StoredObject | undefined;
   /** What a listing shows: an object that is younger than the network's lag is not in it yet. */
   list(owner: Owner, kind: ObjectKind): StoredObject[];
-  /** From now on listings of the network lag this far behind. */
-  setLag(network: Network, ms: number): void;
+  /** From now on listings of the network, or of one account of it, lag this far behind. */
+  setLag(lag: { network: Network; account?: string | undefined; ms: number }): void;
 }
 
 export function openObjectStore(dir: string): ObjectStore {
   const journal = openJournal(join(dir, 'calls.jsonl'), acceptedCall);
   const byNetwork = new Map<Network, Map<string, StoredObject>>();
-  const lagMs = new Map<Network, number>();
+  const lagMs = new Map<string, number>();
   const objectsOf = (network: Network): Map<string, StoredObject> => {
     const objects = byNetwork.get(network) ?? new Map<string, StoredObject>();
     byNetwork.set(network, objects);
@@ -97,12 +97,12 @@ export function openObjectStore(dir: string): ObjectStore {
     get,
     find: (network, id) => objectsOf(network).get(id),
     list: ({ network, account }, kind) => {
-      const visible = Date.now() - (lagMs.get(network) ?? 0);
+      const visible = Date.now() - (lagMs.get(`${network}/${account}`) ?? lagMs.get(network) ?? 0);
       return [...objectsOf(network).values()].filter(
         (object) => object.account === account && object.kind === kind && object.createdAtMs <= visible,
       );
     },
-    setLag: (network, ms) => void lagMs.set(network, ms),
+    setLag: ({ network, account, ms }) => void lagMs.set(account === undefined ? network : `${network}/${account}`, ms),
   };
 }
 
