@@ -41,6 +41,8 @@ export interface ActorOptions {
   log: Log;
   /** Reads `lanes.wake` of many lanes, which a resume raises. */
   readWakes(merchantIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Told of each visit that the fence ended. */
+  refused?: () => void;
 }
 
 const INFRASTRUCTURE_BASE_MS = 250;
@@ -114,6 +116,7 @@ export function startActors(options: ActorOptions): Actors {
     };
 
     const refused = ({ activation: { merchantId } }: Member, error: Error) => {
+      options.refused?.();
       const detail = error instanceof LanewayError ? error.detail : {};
       log.warn('refused by the fence: another owner has this lane', { merchantId, ...detail });
     };

@@ -110,6 +110,7 @@ export function settlePair(
     day: opened.row.day,
     handler,
     eventId: opened.row.eventId,
+    emittedAt: opened.event.timestamp,
     outcome: outcome.kind,
     reason: outcome.kind === 'done' ? null : outcome.reason,
     attempts,

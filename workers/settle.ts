@@ -10,6 +10,8 @@ export interface Settlement {
   day: string;
   handler: string;
   eventId: string;
+  /** The envelope's timestamp, for what is measured from there. */
+  emittedAt?: string;
   outcome: 'done' | 'skip' | 'dead';
   reason: string | null;
   attempts: number;
