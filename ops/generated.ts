@@ -2,6 +2,7 @@ import { registry } from '../core/events/registry.ts';
 import { fileOf, snapshotFolder, snapshotsOf, textOf } from './event-schemas/snapshots.ts';
 import { eventsDocument } from './events-document.ts';
 import { makeOpenApi } from './openapi.ts';
+import { telemetryDocument } from './telemetry-document.ts';
 import { drawing } from './pulumi/verify/drawing.ts';
 import { runWithMocks } from './pulumi/verify/run-with-mocks.ts';
 
@@ -9,6 +10,7 @@ import { runWithMocks } from './pulumi/verify/run-with-mocks.ts';
 export const generated: readonly { file: string; make: () => Promise<string> }[] = [
   { file: 'docs/events.md', make: () => Promise.resolve(eventsDocument(registry)) },
   { file: 'docs/openapi.json', make: makeOpenApi },
+  { file: 'docs/telemetry.md', make: () => Promise.resolve(telemetryDocument()) },
   ...snapshotsOf(registry).map((snapshot) => ({
     file: `${snapshotFolder}/${fileOf(snapshot)}`,
     make: () => Promise.resolve(textOf(snapshot)),

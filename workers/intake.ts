@@ -50,6 +50,8 @@ export interface IntakeOptions {
   log: Log;
   mayPoll: () => boolean | Promise<boolean>;
   wake: PipelineDependencies['wake'];
+  /** Told how many messages of a queue became inbox rows. */
+  accepted?: (queue: string, count: number) => void;
 }
 
 /** A poller and a pipeline for every queue; all of them accept through the same batches and share one long memory. */
@@ -91,7 +93,11 @@ export function createIntake(options: IntakeOptions): Intake {
       receives: config.receivesPerQueue,
       waitSeconds: config.pollWaitSeconds,
       visibilitySeconds: config.visibilitySeconds,
-      handleBatch: pipeline.handleBatch,
+      handleBatch: async (messages) => {
+        const summary = await pipeline.handleBatch(messages);
+        options.accepted?.(queue.name, summary.accepted);
+        return summary;
+      },
       mayPoll: options.mayPoll,
       shared,
       log: queueLog,

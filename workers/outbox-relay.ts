@@ -47,6 +47,8 @@ export interface OutboxRelayOptions {
   headsPerRead?: number;
   idle?: { fromMs: number; toMs: number };
   random?: () => number;
+  /** Told of each row that can never be sent. */
+  unsendable?: () => void;
 }
 
 const BYTES_PER_READ = 8 * 1_048_576;
@@ -174,6 +176,7 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
 
   const refusal = (head: Head, error: string, forever: boolean): Refused => {
     if (forever) {
+      options.unsendable?.();
       const { merchantId, seq, destination, deduplicationId } = head;
       log.error('outbox row can never be sent', {
         code: 'outbox.unsendable',

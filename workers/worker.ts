@@ -10,6 +10,7 @@ import { createHealthApp, listen } from './health.ts';
 import { createIntake } from './intake.ts';
 import { createIntakeGate } from './intake-gate.ts';
 import { createLanes } from './lanes.ts';
+import { countCommitted, createObserver } from './observe.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
 import { createPurge } from './purge.ts';
@@ -49,6 +50,7 @@ import { type Config, required } from '../core/runtime/config.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
+import { createMetrics } from '../core/runtime/metrics.ts';
 import { bullPrefix } from '../core/runtime/queue-names.ts';
 import type { Schedules } from '../core/schedules/schedules.ts';
 
@@ -117,6 +119,15 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   // Registered first, so that it is stopped last: it tells of the draining.
   let closeHealth = () => Promise.resolve();
   lifecycle.onStop('health endpoint', () => closeHealth());
+  let setGauges = () => undefined as void;
+  const metrics = createMetrics({
+    endpoint: config.otlpEndpoint,
+    service: worker,
+    clock,
+    log,
+    observe: () => setGauges(),
+  });
+  lifecycle.onStop('metrics', () => metrics.stop());
   const prefix = bullPrefix(config.stack);
 
   const connect = (poolSize: number) => {
@@ -159,7 +170,8 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   });
   lifecycle.onStop('activations', () => activations.close());
 
-  const relay = createOutboxRelay({ db: backgroundDb, sqs, sns, addresses, worker, clock, log });
+  const unsendable = () => metrics.count('outboxUnsendable', {});
+  const relay = createOutboxRelay({ db: backgroundDb, sqs, sns, addresses, worker, clock, log, unsendable });
   lifecycle.onStop('outbox relay', () => relay.stop());
 
   const adNetworks = createAdNetworkDriver({
@@ -198,7 +210,11 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     emitted: () => relay.nudge(),
   });
 
+  const eventOf = new Map(
+    [...registry.values()].flatMap((event) => event.handlers.map(({ name }) => [name, event.name])),
+  );
   const committed = (committedLanes: readonly CommittedLane[]) => {
+    countCommitted(metrics, committedLanes, (handler) => eventOf.get(handler), clock.now());
     void lanes.trim(committedLanes);
     if (committedLanes.some(({ ledger }) => ledger.outbox.length > 0)) relay.nudge();
     const intents = committedLanes.flatMap(({ ledger }) => ledger.intents);
@@ -214,6 +230,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     deps: { ...config, registry, handlers, random: Math.random, pool, clock, worker, committed },
     activations,
     log,
+    refused: () => metrics.count('fenceRefusals', {}),
     readWakes: async (merchantIds) => {
       const rows = await db
         .selectFrom('lanes')
@@ -272,6 +289,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     clock,
     log,
     mayPoll: () => gate.open,
+    accepted: (queue, count) => metrics.count('eventsAccepted', { queue }, count),
     wake: async (entries) => {
       await lanes.addPointers(entries);
       const merchants = entries.map((entry) => entry.merchantId);
@@ -280,6 +298,14 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     },
   });
   lifecycle.onStop('intake', () => intake.stop());
+
+  setGauges = () => {
+    metrics.gauge('intakeClosed', {}, gate.open ? 0 : 1);
+    for (const [queue, { lastReceiveAgeMs }] of Object.entries(intake.report()))
+      if (lastReceiveAgeMs !== undefined) metrics.gauge('pollerAge', { queue }, lastReceiveAgeMs / 1_000);
+  };
+  const observer = createObserver({ db: backgroundDb, metrics, clock, log });
+  lifecycle.onStop('observer', () => observer.stop());
 
   const { remember } = intake;
   const purge = createPurge({ db: backgroundDb, remember, clock, log, purgeDays: config.purgeDays });
@@ -312,6 +338,8 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   sweeper.start();
   scheduler.start();
   purge.start();
+  metrics.start();
+  if (config.otlpEndpoint !== undefined) observer.start();
   auditExport.start();
   intake.start();
   lifecycle.ready();

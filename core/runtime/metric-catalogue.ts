@@ -1,6 +1,6 @@
 /**
  * Every metric that processes emit: `docs/telemetry.md` is made from this list, alarms and panels can only name what is in
- * it, and a test runs a worker and sees that each is emitted.
+ * it, and a test finds where each is emitted.
  *
  * Dimensions are closed and small, never a merchant: what a merchant does is asked with `npm run lanes`.
  */
@@ -78,7 +78,7 @@ export const metrics = {
     kind: 'gauge',
     unit: '1',
     dimensions: [],
-    meaning: 'events that are accepted and that their lane has not passed',
+    meaning: 'events that are accepted and that their lane has not passed, of merchants who received one within a day',
   }),
   outboxLag: metric({
     name: 'laneway.outbox.lag',
@@ -89,7 +89,7 @@ export const metrics = {
   }),
   outboxUnsendable: metric({
     name: 'laneway.outbox.unsendable',
-    kind: 'gauge',
+    kind: 'counter',
     unit: '1',
     dimensions: [],
     meaning: 'outbox rows that can never be sent as they are',

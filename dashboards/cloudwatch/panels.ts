@@ -100,7 +100,7 @@ const enginePanels: PanelDefinition[] = [
   ...panel('What waits for an operator', 'count', [
     { id: 'blocked', metric: ours('lanesBlocked', {}, 'Maximum', MINUTE) },
     { id: 'parked', metric: ours('deliveriesParked', {}, 'Maximum', MINUTE) },
-    { id: 'unsendable', metric: ours('outboxUnsendable', {}, 'Maximum', MINUTE) },
+    { id: 'unsendable', metric: ours('outboxUnsendable', {}, 'Sum', MINUTE) },
   ]),
   ...panel(
     'Outbox lag',

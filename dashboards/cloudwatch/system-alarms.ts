@@ -68,7 +68,7 @@ const engineAlarms = (names: SystemNames): AlarmDefinition[] => [
     name: 'outbox-unsendable',
     symptom: 'a committed event can never be published as it is',
     runbook: 'the-outbox-does-not-drain.md',
-    queries: single(ours('outboxUnsendable', {}, 'Maximum', 60)),
+    queries: single(ours('outboxUnsendable', {}, 'Sum', 300)),
     threshold: 0,
   },
   {
