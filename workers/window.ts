@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { EventDefinition } from '../core/events/definition.ts';
-import { type LanewayEvent, envelopeSchema } from '../core/events/envelope.ts';
+import { z } from 'zod';
+import { type LanewayEvent, authenticationContext } from '../core/events/envelope.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { readableAs, upcast } from '../core/events/versions.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -87,6 +88,14 @@ export interface OpenedEvent {
   fault?: LanewayError;
 }
 
+/** Accepting has validated the envelope; here its parts are only picked out. */
+const acceptedEnvelope = z.object({
+  timestamp: z.string(),
+  sourceService: z.string(),
+  authentication: authenticationContext.optional(),
+  payload: z.unknown(),
+});
+
 /**
  * Parses the bytes as received and brings the payload to the current version. Throws `envelope.unknown_type`
  * or `envelope.unsupported_version` when this release does not know the event or its major: a newer one accepted it, so the
@@ -119,7 +128,7 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
     payload: undefined,
   };
   try {
-    const envelope = envelopeSchema.parse(JSON.parse(row.body.toString('utf8')));
+    const envelope = acceptedEnvelope.parse(JSON.parse(row.body.toString('utf8')));
     const read = version.schema.parse(envelope.payload);
     event.timestamp = envelope.timestamp;
     event.sourceService = envelope.sourceService;

@@ -20,6 +20,8 @@ export function compareVersions(a: string, b: string): number {
  * Undefined for an unknown major.
  */
 export function readableAs(definition: EventDefinition, received: string): EventVersion | undefined {
+  const current = currentVersion(definition);
+  if (received === current.version) return current;
   const major = parts(received)[0];
   const sameMajor = definition.versions.filter(({ version }) => parts(version)[0] === major);
   return sameMajor.findLast(({ version }) => compareVersions(version, received) <= 0) ?? sameMajor[0];
