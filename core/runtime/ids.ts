@@ -1,4 +1,5 @@
-import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, hash, randomUUID } from 'node:crypto';
+import { randomText } from './random.ts';
 
 /** Ids of things that we name ourselves. */
 export const newId = (): string => randomUUID();
@@ -7,9 +8,9 @@ export const newId = (): string => randomUUID();
  * The token that names one owner of a fence. Random, never a counter: a counter that was rolled back, or restored to a
  * point in time, is issued twice and then lets a stale owner pass.
  */
-export const newOwner = (): string => randomBytes(12).toString('base64url');
+export const newOwner = (): string => randomText(12, 'base64url');
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /**
  * The id of an emitted event, derived from its cause, so that running the cause again emits the same event and not a
@@ -29,6 +30,7 @@ export const bodyHmac = (key: string, body: Buffer): Buffer => createHmac('sha25
 export const contentHash = (value: unknown): string => sha256(JSON.stringify(value)).toString('hex').slice(0, 32);
 
 const MAX_ENCODED = 100;
+const NEEDS_NO_ENCODING = /^[A-Za-z0-9_.-]{0,100}$/;
 
 /**
  * Merchant ids come from outside and may hold anything; Redis keys, BullMQ names and SQS group ids may not. Letters,
@@ -36,6 +38,7 @@ const MAX_ENCODED = 100;
  * a hash after `~~`, which the escaping itself never produces. Different ids never share an encoding.
  */
 export function encodeMerchant(merchantId: string): string {
+  if (NEEDS_NO_ENCODING.test(merchantId)) return merchantId;
   let encoded = '';
   for (const byte of Buffer.from(merchantId, 'utf8')) {
     const char = String.fromCharCode(byte);
