@@ -25,11 +25,11 @@ export type AcceptResult =
   | { status: 'rejected'; reason: string };
 
 /**
- * Accepts events in one transaction of two statements and answers for each, in the order given. Each merchant's numbers are
+ * Accepts events in one transaction and answers for each, in the order given. Each merchant's numbers are
  * dense and follow that order; a duplicate takes none.
  *
- * The first statement locks the merchants' mailboxes, always in byte order so that two batches cannot wait for each other.
- * The second starts after the locks are held, so it sees everything that was numbered before: in one statement, concurrent
+ * First the merchants' mailboxes are locked, in byte order so that batches seldom wait for each other in a circle; where new
+ * merchants come in between they can, and the one that Postgres gives up is tried again. The last statement starts after the locks are held, so it sees everything that was numbered before: in one statement, concurrent
  * duplicates would leave gaps, and a larger number could be visible before a smaller one. The day never falls as numbers
  * rise, whatever the clocks of the accepting processes say, since it is taken under the lock too.
  */
@@ -50,12 +50,19 @@ export async function acceptRows(
 
 async function lockMailboxes(trx: Transaction<Database>, events: readonly AcceptableEvent[], nowMs: number) {
   const merchants = [...new Set(events.map((event) => event.merchantId))];
+  // Locked and no more: an update that changes nothing would cost a version of the row.
+  const { rows: known } = await sql<{ merchantId: string }>`
+    select merchant_id as "merchantId" from mailbox where merchant_id = any(${merchants}::text[])
+    order by merchant_id for no key update
+  `.execute(trx);
+  if (known.length === merchants.length) return;
+  const having = new Set(known.map(({ merchantId }) => merchantId));
   // A merchant's first event also makes its lane: whoever works many new ones would otherwise make them in a statement more.
   await sql`
     with locked as (
       insert into mailbox as m (merchant_id, last_day, touched_at)
-      select merchant_id, ${dayOf(nowMs)}::date, ${new Date(nowMs)}::timestamptz
-      from unnest(${merchants}::text[]) as t (merchant_id)
+      select merchant_id, ${dayOf(nowMs)}::date, ${touchedAt(nowMs)}
+      from unnest(${merchants.filter((merchantId) => !having.has(merchantId))}::text[]) as t (merchant_id)
       order by merchant_id collate "C"
       on conflict (merchant_id) do update set next_mseq = m.next_mseq
       returning merchant_id, next_mseq
@@ -63,6 +70,13 @@ async function lockMailboxes(trx: Transaction<Database>, events: readonly Accept
     insert into lanes (merchant_id) select merchant_id from locked where next_mseq = 1 on conflict do nothing
   `.execute(trx);
 }
+
+/**
+ * When a mailbox was touched, rounded up, since nobody needs it finer: as long as it stays the same, writing the mailbox
+ * writes no index. Up, so that a reader who asks for what was touched lately misses nothing.
+ */
+export const TOUCH_MS = 5_000;
+const touchedAt = (nowMs: number) => sql`${new Date(Math.ceil(nowMs / TOUCH_MS) * TOUCH_MS)}::timestamptz`;
 
 interface StoredRow {
   ord: number;
@@ -113,7 +127,7 @@ async function numberAndStore(
         length(body), body
       from fresh
     ), into_mailbox as (
-      update mailbox m set next_mseq = m.next_mseq + c.n, last_day = c.day, touched_at = ${now}
+      update mailbox m set next_mseq = m.next_mseq + c.n, last_day = c.day, touched_at = ${touchedAt(nowMs)}
       from counts c where c.merchant_id = m.merchant_id
     )
     select f.ord, k.ord is null as fresh, coalesce(k.mseq, n.mseq) as mseq, coalesce(k.day, n.day) as day,

@@ -26,22 +26,27 @@ export interface Lanes {
 export type Pointer = WakeEntry['pointers'][number];
 
 /**
- * KEYS: wait. ARGV: key prefix, cap, now, then for each pointer: id, name, data. A pointer that is there already is left.
+ * KEYS: the wait lists. ARGV: cap, now, then for each list: key prefix, number of pointers, and for each of these: id, name,
+ * data. A pointer that is there already is left.
  */
 const ADD = `
-local room = tonumber(ARGV[2]) - redis.call('LLEN', KEYS[1])
-local added = {}
-for i = 4, #ARGV, 3 do
-  if room <= 0 then break end
-  local job = ARGV[1] .. ARGV[i]
-  if redis.call('HSETNX', job, 'name', ARGV[i + 1]) == 1 then
-    redis.call('HSET', job, 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', ARGV[3], 'delay', 0, 'priority', 0)
-    added[#added + 1] = ARGV[i]
-    room = room - 1
+local cap, now, at = tonumber(ARGV[1]), ARGV[2], 3
+for i = 1, #KEYS do
+  local prefix, count = ARGV[at], tonumber(ARGV[at + 1])
+  local room = cap - redis.call('LLEN', KEYS[i])
+  local added = {}
+  at = at + 2
+  for n = at, at + 3 * (count - 1), 3 do
+    if #added >= room then break end
+    local job = prefix .. ARGV[n]
+    if redis.call('HSETNX', job, 'name', ARGV[n + 1]) == 1 then
+      redis.call('HSET', job, 'data', ARGV[n + 2], 'opts', '{}', 'timestamp', now, 'delay', 0, 'priority', 0)
+      added[#added + 1] = ARGV[n]
+    end
   end
+  at = at + 3 * count
+  if #added > 0 then redis.call('LPUSH', KEYS[i], unpack(added)) end
 end
-if #added > 0 then redis.call('LPUSH', KEYS[1], unpack(added)) end
-return #added
 `;
 
 /**
@@ -92,6 +97,22 @@ interface LanePipeline extends ChainableCommander {
 const pointerSchema = z.object({ mseq: z.number(), type: z.string(), correlationId: z.string() });
 const headSchema = z.array(z.string().transform((json): Pointer => pointerSchema.parse(JSON.parse(json))));
 
+/** Lanes in groups, each small enough in lanes and pointers for one call. */
+function* inCalls<L extends { pointers: readonly unknown[] }>(lanes: readonly L[], most: number): Generator<L[]> {
+  let call: L[] = [];
+  let pointers = 0;
+  for (const lane of lanes) {
+    if (call.length > 0 && (call.length >= most || pointers + lane.pointers.length > MAX_PER_CALL)) {
+      yield call;
+      call = [];
+      pointers = 0;
+    }
+    call.push(lane);
+    pointers += lane.pointers.length;
+  }
+  if (call.length > 0) yield call;
+}
+
 export function createLanes(options: {
   redis: Redis;
   prefix: string;
@@ -133,16 +154,20 @@ export function createLanes(options: {
   return {
     async addPointers(entries) {
       const now = clock.now();
+      const fitting = entries.flatMap(({ merchantId, pointers, backlog }) => {
+        const room = roomFor({ backlog, adding: pointers.length, cap, memoryShare: memoryShare() });
+        return room === 0
+          ? []
+          : [{ base: baseOf(merchantId), pointers: pointers.slice(0, Math.min(MAX_PER_CALL, room)) }];
+      });
       await tryTo((pipeline) => {
-        for (const { merchantId, pointers, backlog } of entries) {
-          const adding = pointers.length;
-          const room = Math.min(MAX_PER_CALL, roomFor({ backlog, adding, cap, memoryShare: memoryShare() }));
-          if (room === 0) continue;
-          const base = baseOf(merchantId);
-          const args = pointers
-            .slice(0, room)
-            .flatMap((pointer) => [`e-${pointer.mseq}`, pointer.type, JSON.stringify(pointer)]);
-          pipeline.laneAdd(1, `${base}wait`, base, cap, now, ...args);
+        for (const some of inCalls(fitting, lanesPerCall)) {
+          const args = some.flatMap(({ base, pointers }) => [
+            base,
+            pointers.length,
+            ...pointers.flatMap((pointer) => [`e-${pointer.mseq}`, pointer.type, JSON.stringify(pointer)]),
+          ]);
+          pipeline.laneAdd(some.length, ...some.map(({ base }) => `${base}wait`), cap, now, ...args);
         }
       });
     },

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { Clock } from '../core/runtime/clock.ts';
+import { TOUCH_MS } from './accept-rows.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 import { sweepMarkerKey } from '../core/runtime/queue-names.ts';
 
@@ -88,7 +89,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
     if (found.due.length > 0) await options.wakeMerchants(found.due.map((row) => row.merchantId));
     merchants += found.due.length;
     if (found.effects.length > 0) await options.wakeEffects(found.effects);
-    merchants += await wakeThoseBehind(full ? 0 : now - RECENT_MS, full ? now : now - SETTLING_MS);
+    merchants += await wakeThoseBehind(full ? 0 : now - RECENT_MS, full ? now + TOUCH_MS : now - SETTLING_MS);
     if (full) {
       if (lost) log.info('Redis was empty: woke every merchant that is behind', { merchants });
       await redis.set(marker, String(now));
