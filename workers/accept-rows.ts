@@ -6,6 +6,8 @@ import type { DecodedEvent } from './decode.ts';
 export interface AcceptableEvent extends DecodedEvent {
   /** Keyed hash of `body`, by which a duplicate is told from a conflict. */
   bodyHmac: Buffer;
+  /** Under which `body` is encrypted; absent for a body as received. */
+  keyId?: string;
 }
 
 /** The merchant's lane as the accepting transaction saw it, the newly accepted events included. */
@@ -102,9 +104,10 @@ async function numberAndStore(
         ${column((e) => e.merchantId)}::text[], ${column((e) => e.eventId)}::text[],
         ${column((e) => e.eventType)}::text[], ${column((e) => e.eventVersion)}::text[],
         ${column((e) => e.correlationId)}::text[], ${column((e) => e.traceparent)}::text[],
-        ${column((e) => e.sourceQueue)}::text[], ${column((e) => e.bodyHmac)}::bytea[], ${column((e) => e.body)}::bytea[]
+        ${column((e) => e.sourceQueue)}::text[], ${column((e) => e.bodyHmac)}::bytea[], ${column((e) => e.body)}::bytea[],
+        ${column((e) => e.keyId ?? null)}::text[]
       ) with ordinality as t (merchant_id, event_id, event_type, event_version, correlation_id, traceparent,
-        source_queue, body_hmac, body, ord)
+        source_queue, body_hmac, body, key_id, ord)
     ), firsts as (
       select distinct on (merchant_id, event_id) * from offered order by merchant_id, event_id, ord
     ), known as (
@@ -122,9 +125,9 @@ async function numberAndStore(
       select merchant_id, event_id, body_hmac, mseq, day, ${now} from fresh
     ), into_inbox as (
       insert into inbox (merchant_id, day, mseq, event_id, event_type, event_version, correlation_id, traceparent,
-        source_queue, received_at, bytes, body)
+        source_queue, received_at, bytes, body, key_id)
       select merchant_id, day, mseq, event_id, event_type, event_version, correlation_id, traceparent, source_queue, ${now},
-        length(body), body
+        length(body), body, key_id
       from fresh
     ), into_mailbox as (
       update mailbox m set next_mseq = m.next_mseq + c.n, last_day = c.day, touched_at = ${touchedAt(nowMs)}

@@ -208,7 +208,7 @@ async function takeStep(
 
   const turn = aside.find(due);
   if (turn !== undefined) {
-    const row = await readInboxRow(trx, merchantId, turn.day, turn.mseq);
+    const row = await readInboxRow(trx, merchantId, turn.day, turn.mseq, deps.keyring);
     if (row === undefined) throw new Error(`inbox row ${turn.mseq} of ${merchantId} is gone, its delivery is not`);
     const pairs = aside.filter((d) => d.mseq === turn.mseq);
     const opened = openEvent(deps.registry, merchantId, row);
@@ -225,7 +225,7 @@ async function takeStep(
   const wanted = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
   const size = { events: Math.min(wanted, allowed.events), bytes: deps.windowBytes };
   const { cursor, cursorDay } = lane;
-  const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size);
+  const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size, deps.keyring);
   const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
   const last = rows.at(-1);
   if (last === undefined) {

@@ -144,6 +144,7 @@ async function runWindows(
     trx,
     sharing.map(({ merchantId, lane: { cursor, cursorDay } }) => ({ merchantId, cursor, cursorDay })),
     windowOf(sharing.length, deps.limits),
+    deps.keyring,
   );
   const lanes = sharing.flatMap(({ merchantId, tenure, lane }) => {
     const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };

@@ -23,6 +23,8 @@ export interface DecodedEvent {
   traceparent: string;
   /** The envelope's bytes as received; of a message wrapped by SNS, what it wraps. */
   body: Buffer;
+  /** Whom it is about, and when it was emitted, epoch milliseconds. */
+  person?: { subjectId: string; occurredAtMs: number };
   /** Somebody moved this message back from the DLQ, into which that handler's failure had put it. */
   redrive?: { handler: string };
 }
@@ -123,6 +125,7 @@ function read(
   const owner = merchantOf(envelope, definition);
   if ('fault' in owner) return refuse('envelope.invalid', [owner.fault], claimed);
   const redrive = redriveMarkerOf(message);
+  const subjectId = definition.person?.(payload);
   return {
     ok: true,
     event: {
@@ -136,6 +139,7 @@ function read(
       correlationId: envelope.correlationId,
       traceparent: toTraceparent(envelope.traceId ?? message.traceHeader),
       body,
+      ...(subjectId === undefined ? {} : { person: { subjectId, occurredAtMs: Date.parse(envelope.timestamp) } }),
       ...(redrive === undefined ? {} : { redrive }),
     },
   };

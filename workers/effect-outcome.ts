@@ -273,6 +273,7 @@ async function deadLetterOf(
     ordinal: now,
     // Partitions with unsettled events stay, but an intent can outlive its event's settlement.
     body: received?.body ?? Buffer.from(JSON.stringify({ bodyIn: 'intent', desired: intent.desired })),
+    sealed: definition.person !== undefined,
     reference: { day: intent.day, mseq: intent.mseq },
   });
   // One event can fail for several objects at once, and again after a redrive. The row is written exactly once, with the

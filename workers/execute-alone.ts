@@ -1,6 +1,6 @@
 import { deadLetterRow } from '../core/events/dead-letter.ts';
 import type { HandlerDefinition } from '../core/events/definition.ts';
-import type { Outcome } from '../core/events/handler.ts';
+import { type Outcome, skip } from '../core/events/handler.ts';
 import {
   LanewayError,
   coerceError,
@@ -126,6 +126,7 @@ async function attempt(
     const message = `the worker process died ${delivery.crashes} times while running this`;
     return { end: { kind: 'failed', error: new LanewayError('worker.crashed', message) }, ledger };
   }
+  if (input.opened.fault?.code === 'people.erased') return { end: skip('erased'), ledger };
   if (input.opened.fault !== undefined) return { end: { kind: 'failed', error: input.opened.fault }, ledger };
   const savepoint = await trx.savepoint('handler').execute();
   const { timeoutMs } = input.opened.definition;
@@ -242,6 +243,7 @@ function poison(
       last,
       ordinal: delivery.state === 'redrive' ? delivery.createdAt.getTime() : 0,
       body: opened.row.body,
+      sealed: opened.row.keyId !== null,
       reference: { day: opened.row.day, mseq: opened.row.mseq },
     }),
   );

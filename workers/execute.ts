@@ -3,6 +3,7 @@ import { buildEvent } from '../core/events/build.ts';
 import type { HandlerDefinition } from '../core/events/definition.ts';
 import type { HandlerContext, HandlerModule } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
+import type { Keyring } from '../core/people/keyring.ts';
 import { derivedEventId } from '../core/runtime/ids.ts';
 import type { Delivery } from './deliveries.ts';
 import type { Ledger } from './settle.ts';
@@ -14,6 +15,8 @@ export interface ExecuteDependencies {
   handlers: ReadonlyMap<string, HandlerModule>;
   /** In [0, 1), for the jitter of a backoff. */
   random: () => number;
+  /** Opens what is encrypted about people; without it, events about them wait. */
+  keyring?: Keyring | undefined;
 }
 
 /** Keys (handler and aggregate) behind which later events must queue. */

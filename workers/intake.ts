@@ -8,6 +8,7 @@ import type { Registry } from '../core/events/registry.ts';
 import type { Topology } from '../core/events/topology.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import type { Config } from '../core/runtime/config.ts';
+import type { Keyring } from '../core/people/keyring.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { createAcceptBatches } from './accept-batch.ts';
 import { createAdmission } from './admit.ts';
@@ -52,6 +53,7 @@ export interface IntakeOptions {
   wake: PipelineDependencies['wake'];
   /** Told how many messages of a queue became inbox rows. */
   accepted?: (queue: string, count: number) => void;
+  keyring?: Keyring | undefined;
 }
 
 /** A poller and a pipeline for every queue; all of them accept through the same batches and share one long memory. */
@@ -79,6 +81,7 @@ export function createIntake(options: IntakeOptions): Intake {
       sqs,
       s3,
       bucket: `${config.stack}-dead-letters`,
+      keyring: options.keyring,
       hmacKey: config.bodyHmacKey,
       admit: batches.accept,
       wake: options.wake,

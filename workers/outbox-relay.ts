@@ -49,6 +49,8 @@ export interface OutboxRelayOptions {
   random?: () => number;
   /** Told of each row that can never be sent. */
   unsendable?: () => void;
+  /** Types of events whose bodies are not kept once they are sent. */
+  aboutPeople?: readonly string[];
 }
 
 const BYTES_PER_READ = 8 * 1_048_576;
@@ -63,7 +65,7 @@ interface Destination {
 }
 
 export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
-  const { db, clock, log, random = Math.random } = options;
+  const { db, clock, log, random = Math.random, aboutPeople = [] } = options;
   const { leaseMs = 15_000, sendTimeoutMs = 10_000, headsPerRead = 200 } = options;
   const idle = options.idle ?? { fromMs: 200, toMs: 1_000 };
   const publisher = createPublisher({ ...options, timeoutMs: sendTimeoutMs });
@@ -160,7 +162,7 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
         }
       }),
     );
-    await markSent(db, leases.owner, sent);
+    await markSent(db, leases.owner, sent, aboutPeople);
     await markRefused(db, leases.owner, refused);
     const failure = results.find((result) => result.status === 'rejected');
     if (failure === undefined) {

@@ -114,11 +114,18 @@ function advance(parts: readonly Part[], rows: readonly WalkedRow[], headsPerPar
  * Marks what was acknowledged, only in shards that are still this owner's: a relay that was stopped for longer than its
  * lease must not write over its successor. That its late send may have been a second one does no harm: the queue drops it by
  * its deduplication id, or the consumer by its event id, and it can only follow the first, never carry anything new.
+ * Bodies of the types named are about people and leave with the message.
  */
-export async function markSent(db: Kysely<Database>, owner: string, rows: readonly Head[]): Promise<void> {
+export async function markSent(
+  db: Kysely<Database>,
+  owner: string,
+  rows: readonly Head[],
+  aboutPeople: readonly string[] = [],
+): Promise<void> {
   if (rows.length === 0) return;
   await sql`
-    update outbox o set state = 'sent', sent_at = now(), last_error = null
+    update outbox o set state = 'sent', sent_at = now(), last_error = null,
+      body = case when o.event_type = any(${aboutPeople}::text[]) then ''::bytea else body end
     from unnest(${rows.map((r) => r.merchantId)}::text[], ${rows.map((r) => r.seq)}::bigint[]) as t (merchant_id, seq)
     where o.merchant_id = t.merchant_id and o.seq = t.seq and o.state = 'pending'
       and exists (select from relay_leases l where l.shard = o.shard and l.owner = ${owner})

@@ -2,6 +2,7 @@ import type { Message } from '@aws-sdk/client-sqs';
 import type { Kysely } from 'kysely';
 import type { Database } from '../core/database/tables.ts';
 import type { Registry } from '../core/events/registry.ts';
+import type { Keyring } from '../core/people/keyring.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { bodyHmac } from '../core/runtime/ids.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
@@ -14,12 +15,15 @@ import { type DeadLetterDependencies, type Undecodable, sendUndecodable } from '
 import { type Refusal, sortRefusals } from './await-release.ts';
 import { decode } from './decode.ts';
 import { type ReceivedMessage, toReceived } from './message.ts';
+import { sealBodies } from './seal-bodies.ts';
 import { type WakeEntry, wakeEntriesOf } from './wake-entries.ts';
 
 export interface PipelineDependencies extends DeadLetterDependencies {
   queueUrl: string;
   registry: Registry;
   db: Kysely<Database>;
+  /** Encrypts what is about people. */
+  keyring?: Keyring | undefined;
   /** Key of the HMAC over received bytes. */
   hmacKey: string;
   admit: (events: readonly AcceptableEvent[]) => Promise<readonly Verdict[]>;
@@ -121,7 +125,12 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
 
   const admit = async (offered: readonly Offered[]): Promise<readonly (Verdict | undefined)[]> => {
     try {
-      const verdicts = await deps.admit(offered.map(({ event }) => event));
+      const sealed = await sealBodies(
+        { db, keyring: deps.keyring },
+        offered.map(({ event }) => event),
+        clock.now(),
+      );
+      const verdicts = await deps.admit(sealed);
       trouble.admitting.ok();
       return verdicts;
     } catch (error) {

@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { type LanewayEvent, authenticationContext } from '../core/events/envelope.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { readableAs, upcast } from '../core/events/versions.ts';
+import type { Keyring } from '../core/people/keyring.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
+import { openBodies } from './seal-bodies.ts';
 
 export interface InboxRow {
   mseq: number;
@@ -18,10 +20,14 @@ export interface InboxRow {
   sourceQueue: string;
   receivedAt: Date;
   body: Buffer;
+  /** Under which it was encrypted; the body is open all the same, unless `erased`. */
+  keyId: string | null;
+  erased?: boolean;
 }
 
 const columns = sql`mseq, day, event_id as "eventId", event_type as "eventType", event_version as "eventVersion",
-  correlation_id as "correlationId", traceparent, source_queue as "sourceQueue", received_at as "receivedAt", body`;
+  correlation_id as "correlationId", traceparent, source_queue as "sourceQueue", received_at as "receivedAt", body,
+  key_id as "keyId"`;
 
 export interface WindowRows {
   rows: readonly InboxRow[];
@@ -38,6 +44,7 @@ export async function readWindows(
   trx: LaneTransaction,
   lanes: readonly { merchantId: string; cursor: number; cursorDay: string }[],
   limit: { events: number; bytes: number },
+  keyring: Keyring | undefined,
 ): Promise<ReadonlyMap<string, WindowRows>> {
   // Known before the query starts, so that older partitions are not even opened.
   const earliest = lanes.map((lane) => lane.cursorDay).toSorted()[0];
@@ -59,6 +66,7 @@ export async function readWindows(
     ) i
     order by l.merchant_id, day, mseq
   `.execute(trx);
+  await openBodies(trx, keyring, rows);
   return new Map(
     [...Map.groupBy(rows, (row) => row.merchantId)].map(([merchantId, own]) => {
       const last = own[own.length - 1];
@@ -72,10 +80,16 @@ export async function readInboxRow(
   merchantId: string,
   day: string,
   mseq: number,
+  keyring: Keyring | undefined,
 ): Promise<InboxRow | undefined> {
   const { rows } = await sql<InboxRow>`
     select ${columns} from inbox where merchant_id = ${merchantId} and day = ${day}::date and mseq = ${mseq}
   `.execute(trx);
+  await openBodies(
+    trx,
+    keyring,
+    rows.map((row) => Object.assign(row, { merchantId })),
+  );
   return rows[0];
 }
 
@@ -127,6 +141,10 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
     day: row.day,
     payload: undefined,
   };
+  if (row.erased === true) {
+    const fault = new LanewayError('people.erased', 'the person that it is about was erased');
+    return { row, definition, event, fault };
+  }
   try {
     const envelope = acceptedEnvelope.parse(JSON.parse(row.body.toString('utf8')));
     const read = version.schema.parse(envelope.payload);

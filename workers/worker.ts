@@ -45,6 +45,7 @@ import type { DestinationDriver } from '../core/events/destination.ts';
 import type { HandlerModule } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
 import { topologyOf } from '../core/events/topology.ts';
+import { createKeyring } from '../core/people/keyring.ts';
 import { systemClock as clock } from '../core/runtime/clock.ts';
 import { type Config, required } from '../core/runtime/config.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -154,6 +155,8 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   await ensurePartitions(db, clock.now());
 
   const [sqs, sns, dynamodb, s3] = [connectSQS(), connectSNS(), connectDynamoDB(), connectS3()];
+  const keyring = createKeyring(required(config, 'masterKeys'), config.bodyHmacKey);
+  const aboutPeople = [...registry.values()].flatMap(({ name, person }) => (person === undefined ? [] : [name]));
   const topology = topologyOf(registry, config.stack);
   const addresses = await resolveAddresses(sqs, topology, { region: config.awsRegion, account: config.awsAccount });
 
@@ -171,7 +174,9 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   lifecycle.onStop('activations', () => activations.close());
 
   const unsendable = () => metrics.count('outboxUnsendable', {});
-  const relay = createOutboxRelay({ db: backgroundDb, sqs, sns, addresses, worker, clock, log, unsendable });
+  const relay = createOutboxRelay({
+    ...{ db: backgroundDb, sqs, sns, addresses, worker, clock, log, unsendable, aboutPeople },
+  });
   lifecycle.onStop('outbox relay', () => relay.stop());
 
   const adNetworks = createAdNetworkDriver({
@@ -227,7 +232,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   };
   const actors = startActors({
     ...actorSettings(config),
-    deps: { ...config, registry, handlers, random: Math.random, pool, clock, worker, committed },
+    deps: { ...config, registry, handlers, keyring, random: Math.random, pool, clock, worker, committed },
     activations,
     log,
     refused: () => metrics.count('fenceRefusals', {}),
@@ -283,6 +288,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     registry,
     addresses,
     db: intakeDb,
+    keyring,
     sqs,
     s3,
     dynamodb,

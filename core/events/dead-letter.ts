@@ -22,7 +22,9 @@ export interface DeadLetter {
   ordinal: number;
   /** The original body, unchanged. */
   body: Buffer;
-  /** Where the body lies when it is too large to send. */
+  /** It is about a person: the body stays where it is encrypted. */
+  sealed?: boolean;
+  /** Where the body lies when it is too large to send, or is not to be sent. */
   reference: { day: string; mseq: number };
 }
 
@@ -64,7 +66,7 @@ export function deadLetterAttributes(letter: {
 
 /** A dead letter as an outbox row, written in the transaction that settles the event as dead. */
 export function deadLetterRow(letter: DeadLetter): OutboxRow {
-  const fits = letter.body.length + ATTRIBUTE_ROOM <= MAX_MESSAGE_BYTES;
+  const fits = letter.sealed !== true && letter.body.length + ATTRIBUTE_ROOM <= MAX_MESSAGE_BYTES;
   const body = fits
     ? letter.body
     : Buffer.from(

@@ -48,6 +48,11 @@ export interface EventDefinition {
   versions: readonly [EventVersion, ...EventVersion[]];
   /** The key of what the event is about, of a payload of the current version. Needed where a handler holds `aggregate`. */
   aggregate?: (payload: unknown) => string;
+  /**
+   * The person that a payload, of any version, is about: what the merchant calls them. Bodies of such events are encrypted at
+   * rest under a key of the person, never sent to a DLQ, and unreadable once the person is erased.
+   */
+  person?: (payload: unknown) => string | undefined;
   /** `fifo` keeps producer order per merchant; `standard` does not and admits only handlers that hold their event. */
   route: 'fifo' | 'standard';
   queue: string;

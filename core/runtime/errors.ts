@@ -47,6 +47,7 @@ export const errorCodes = [
   'access.forbidden',
   'access.last_owner',
   'people.key_unusable',
+  'people.erased',
   'request.invalid',
   'request.conflict',
   'request.too_large',

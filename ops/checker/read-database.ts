@@ -55,7 +55,8 @@ async function readOutbox(trx: Kysely<Database>): Promise<Pick<Evidence, 'emitte
         eventType: row.event_type,
         destination: row.destination,
         createdAtMs: row.created_at.getTime(),
-        payload: envelope.parse(JSON.parse(row.body.toString('utf8'))).payload,
+        // Of events about people the body leaves with the message.
+        payload: row.body.length === 0 ? undefined : envelope.parse(JSON.parse(row.body.toString('utf8'))).payload,
       })),
     unsent: rows
       .filter(({ state }) => state !== 'sent')

@@ -57,6 +57,7 @@ export const notificationDispatchRequestedEvent: EventDefinition = {
     { version: '1.0.0', schema: dispatchRequestedV1, upcast: (payload) => payload },
     { version: '1.1.0', schema: notificationDispatchRequestedPayload },
   ],
+  person: (payload) => z.looseObject({ recipientId: id(128) }).safeParse(payload).data?.recipientId,
   route: 'standard',
   queue: 'NotificationDispatchQueue',
   deadLetterQueue: 'NotificationDispatchDLQ',
