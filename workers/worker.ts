@@ -39,6 +39,7 @@ import { createPaymentProvider } from '../core/contexts/billing/payment-provider
 import { createEmailDriver } from '../core/contexts/notifications/email-driver.ts';
 import { createSmsDriver } from '../core/contexts/notifications/sms-driver.ts';
 import { createWebhookDriver } from '../core/contexts/webhooks/driver.ts';
+import { createArchiveDriver } from '../core/contexts/retention/archive-driver.ts';
 import { checkSchema, ensurePartitions } from '../core/database/migrate.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
@@ -200,6 +201,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     drivers: chooseDriver({
       'ad-network': adNetworks,
       ...feeds,
+      archive: createArchiveDriver({ db: backgroundDb, s3, bucket: `${config.stack}-archive` }),
       email: createEmailDriver({ db: backgroundDb, ses: connectSES(), from: config.mailFrom, clock }),
       ...paymentDriver(config, backgroundDb),
       webhook: createWebhookDriver({ db: backgroundDb, rules: { allowLoopback: config.webhookLoopback }, clock }),

@@ -16,6 +16,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0010-schedules': () => import('./migrations/0010-schedules.ts'),
   '0011-schema-versions': () => import('./migrations/0011-schema-versions.ts'),
   '0012-access': () => import('./migrations/0012-access.ts'),
+  '0013-retention': () => import('./migrations/0013-retention.ts'),
   '0015-ad-networks': () => import('./migrations/0015-ad-networks.ts'),
   '0016-campaigns': () => import('./migrations/0016-campaigns.ts'),
   '0017-audiences': () => import('./migrations/0017-audiences.ts'),

@@ -9,6 +9,7 @@ import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
 import type { WebhooksTables } from '../contexts/webhooks/tables.ts';
+import type { RetentionTables } from '../contexts/retention/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
 import type { PeopleTables } from '../people/tables.ts';
 import type { ScheduleTables } from '../schedules/tables.ts';
@@ -253,6 +254,7 @@ export interface EngineTables {
 export type Database = EngineTables &
   ScheduleTables &
   PeopleTables &
+  RetentionTables &
   AccessTables &
   CatalogTables &
   AnalyticsTables &

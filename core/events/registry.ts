@@ -7,6 +7,7 @@ import { campaignStateChangeRequestedEvent } from '../contexts/campaigns/events.
 import { notificationDispatchRequestedEvent } from '../contexts/notifications/events.ts';
 import { thirdPartyAppWebhookEvent } from '../contexts/webhooks/events.ts';
 import { productCatalogFeedReadyForSubmissionEvent, productCoreDataUpdatedEvent } from '../contexts/catalog/events.ts';
+import { dataRetentionJobTriggerEvent } from '../contexts/retention/events.ts';
 import type { EventDefinition, EventVersion } from './definition.ts';
 
 /**
@@ -60,4 +61,5 @@ export const registry: Registry = createRegistry([
   affiliateConversionAttributionRequiredEvent,
   productCatalogFeedReadyForSubmissionEvent,
   orderDataAttributedToAdEvent,
+  dataRetentionJobTriggerEvent,
 ]);

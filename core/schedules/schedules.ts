@@ -3,6 +3,7 @@ import { audienceJobs } from '../contexts/audiences/schedules.ts';
 import { billingJobs } from '../contexts/billing/schedules.ts';
 import { campaignJobs } from '../contexts/campaigns/schedules.ts';
 import { startFeeds } from '../contexts/catalog/schedules.ts';
+import { retentionJobs } from '../contexts/retention/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
 import { periodAt } from './periods.ts';
@@ -51,5 +52,6 @@ export const schedules: Schedules = createSchedules([
   ...audienceJobs,
   ...billingJobs,
   ...campaignJobs,
+  ...retentionJobs,
   startFeeds,
 ]);

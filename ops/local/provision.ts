@@ -61,7 +61,9 @@ export async function provision(clients: ProvisionClients, options: ProvisionOpt
   await Promise.all([
     queues(),
     ...['dedupe', 'claims'].map((name) => provisionTable(clients.dynamodb, `${options.stack}-${name}`, progress)),
-    provisionBucket(clients.s3, `${options.stack}-dead-letters`, options.region, progress),
+    ...['dead-letters', 'archive'].map((name) =>
+      provisionBucket(clients.s3, `${options.stack}-${name}`, options.region, progress),
+    ),
   ]);
 }
 

@@ -1,0 +1,24 @@
+export interface RetentionTables {
+  legal_holds: {
+    hold_id: string;
+    data_class: string;
+    reason: string;
+    placed_by: string;
+    placed_at: Date;
+    released_by: string | null;
+    released_at: Date | null;
+  };
+  /** archiving ─► purged │ failed; held and dry-run change nothing, and give way to the next job of the month. */
+  retention_runs: {
+    data_class: string;
+    /** `YYYY-MM` */
+    month: string;
+    state: 'dry-run' | 'held' | 'archiving' | 'purged' | 'failed';
+    rows: number | null;
+    /** Key of the manifest in the archive. */
+    manifest: string | null;
+    reason: string | null;
+    started_at: Date;
+    updated_at: Date;
+  };
+}
