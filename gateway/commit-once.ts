@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import { recordChange } from '../core/contexts/access/record-change.ts';
+import { recordChange } from '../core/operations/record-change.ts';
 import { appendOutbox, eventRow } from '../core/database/outbox.ts';
 import type { Database } from '../core/database/tables.ts';
 import { asMerchant } from '../core/database/transaction.ts';

@@ -6,7 +6,7 @@ import { nextPage, pageQuery } from '../paging.ts';
 import { problemResponses } from '../problem.ts';
 import * as schemas from './access-schemas.ts';
 import { listApiKeys, listUsers } from '../../core/contexts/access/reads.ts';
-import { type AuditedChange, recordChange } from '../../core/contexts/access/record-change.ts';
+import { type AuditedChange, recordChange } from '../../core/operations/record-change.ts';
 import { exceeding, scopesOfRole } from '../../core/contexts/access/scopes.ts';
 import { addUser, changeUser, readableUsers, subjectOfUser } from '../../core/contexts/access/users.ts';
 import { issueApiKey, revokeApiKey, rotateApiKey } from '../../core/contexts/access/writes.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectResult } from '../../events/destination.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { recordChange } from '../access/record-change.ts';
+import { recordChange } from '../../operations/record-change.ts';
 import { partitionOf, record } from './run-data-retention-job.ts';
 
 const ROWS_PER_PART = 20_000;

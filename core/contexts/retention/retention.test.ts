@@ -12,7 +12,7 @@ import type { EffectCall } from '../../events/destination.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
 import { createWorld } from '../../testing/world.ts';
 import { runTwice } from '../../testing/duplicate.ts';
-import { recordChange } from '../access/record-change.ts';
+import { recordChange } from '../../operations/record-change.ts';
 
 const NOW = Date.parse('2026-11-23T12:00:00.000Z');
 const OLD = Date.parse('2023-01-15T12:00:00.000Z');
