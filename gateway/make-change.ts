@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { Transaction } from 'kysely';
 import { actorOf } from './actor.ts';
 import type { GatewayDependencies, GatewayEnv } from './context.ts';
-import { type AuditedChange, recordChange } from '../core/contexts/access/record-change.ts';
+import { type AuditedChange, recordChange } from '../core/operations/record-change.ts';
 import { appendOutbox, eventRow } from '../core/database/outbox.ts';
 import type { Database } from '../core/database/tables.ts';
 import { asMerchant } from '../core/database/transaction.ts';
