@@ -59,6 +59,7 @@ export function processSettings(
       secrets: {
         LANEWAY_REDIS_URL: secret('redisUrl'),
         LANEWAY_BODY_HMAC_KEY: secret('bodyHmacKey'),
+        LANEWAY_MASTER_KEYS: secret('masterKeys'),
         LANEWAY_AD_NETWORK_CREDENTIALS: secret('adNetworkCredentials'),
       },
     },

@@ -30,7 +30,7 @@ export type TaskRole = Exclude<Role, 'operator'>;
 
 /** Secrets each task is started with; its execution role can read these and no others. */
 export const secretsOf: Readonly<Record<TaskRole, readonly SecretName[]>> = {
-  worker: ['redisUrl', 'bodyHmacKey', 'adNetworkCredentials'],
+  worker: ['redisUrl', 'bodyHmacKey', 'masterKeys', 'adNetworkCredentials'],
   gateway: ['corePlatformSecret', 'bodyHmacKey', 'masterKeys'],
   console: ['redisUrl', 'opsPassword'],
   migration: [],
