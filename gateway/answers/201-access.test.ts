@@ -109,7 +109,7 @@ test('an account keeps an owner, and the database keeps no name or address that 
   assert.equal([demoted.status, JSON.parse(demoted.text).code], [409, 'access.last_owner']);
   const { rows } = await sql<{
     row: string;
-  }>`select u::text || convert_from(email, 'LATIN1') as row from users u`.execute(gateway.world.postgres.db);
+  }>`select u::text || encode(email, 'escape') as row from users u`.execute(gateway.world.postgres.db);
   assert.is(rows.length, 1);
   assert.not.match(rows[0]?.row ?? '', /Olga|example/);
   const read = async () => JSON.parse((await gateway.call('/v1/users', { as })).text).users[0];
