@@ -1,6 +1,5 @@
 /**
- * What each role may call, and why. `verify/permissions.test.ts` compares it with the calls that a run of the real processes
- * makes: a call that is not granted fails it, and a grant that no run needed must say here what it is for.
+ * What each role may call, and why. From reading the code that calls: no run of the processes has been recorded against it.
  */
 export type Role = 'worker' | 'gateway' | 'console' | 'migration' | 'operator';
 

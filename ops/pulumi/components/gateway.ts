@@ -26,7 +26,7 @@ export interface GatewayArgs {
   rollbackAlarms: readonly string[];
 }
 
-/** What one task answers without its latency rising; docs/scale.md has the measurement. */
+/** What one task answers without its latency rising: assumed with a wide margin, not measured. */
 const REQUESTS_PER_TASK_AND_MINUTE = 6_000;
 const CPU_PERCENT = 60;
 
