@@ -22,7 +22,7 @@ export interface Grant {
   sid: string;
   actions: readonly [string, ...string[]];
   target: Target;
-  /** Why a role has it. Where `recorded` is absent, a run of the local stack makes these calls. */
+  /** Why a role has it. `recorded: false`: the local stack has nothing that would make these calls. */
   reason: string;
   /** False for what only AWS asks for, or what the local run does not come to. */
   recorded?: false;
