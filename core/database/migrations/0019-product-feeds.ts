@@ -1,7 +1,11 @@
 import { type Kysely, sql } from 'kysely';
+import { grantMerchantTables } from './merchant-tables.ts';
 
 /** Variants of products, and the feeds that carry them to the networks' catalogs. */
-const merchantTables = ['product_variants', 'catalog_feeds', 'feed_runs', 'feed_parts', 'feed_items'];
+const merchantTables = {
+  read: ['product_variants', 'feed_runs', 'feed_parts', 'feed_items'],
+  write: ['catalog_feeds'],
+};
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
@@ -93,20 +97,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index feed_items_of_product on feed_items (merchant_id, feed_id, product_id);
     create index feed_items_unchecked on feed_items (merchant_id, feed_id, item_id) where state = 'submitted';
   `.execute(db);
-  for (const table of merchantTables) {
-    await sql`
-      alter table ${sql.table(table)} enable row level security;
-      alter table ${sql.table(table)} force row level security;
-      create policy everything on ${sql.table(table)} to laneway_worker using (true) with check (true);
-      create policy reading on ${sql.table(table)} for select to laneway_reader using (true);
-      create policy own_merchant on ${sql.table(table)} to laneway_gateway
-        using (merchant_id = current_setting('laneway.merchant_id', true))
-        with check (merchant_id = current_setting('laneway.merchant_id', true));
-      grant select on ${sql.table(table)} to laneway_gateway;
-    `.execute(db);
-  }
-  await sql`
-    grant insert, update on catalog_feeds to laneway_gateway;
-    update schema_info set version = greatest(version, 19);
-  `.execute(db);
+  await grantMerchantTables(db, merchantTables);
+  await sql`update schema_info set version = greatest(version, 19)`.execute(db);
 }

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
+import { grantMerchantTables } from './merchant-tables.ts';
 
 /** Orders that ads brought, and sums by campaign and day of what networks and shops report. */
-const merchantTables = ['attributed_orders', 'attribution_windows', 'ad_days', 'order_days'];
+const merchantTables = { read: ['attributed_orders', 'ad_days', 'order_days'], write: ['attribution_windows'] };
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
@@ -58,20 +59,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       primary key (merchant_id, day, ad_network_id, campaign_id, currency)
     ) with (fillfactor = 80);
   `.execute(db);
-  for (const table of merchantTables) {
-    await sql`
-      alter table ${sql.table(table)} enable row level security;
-      alter table ${sql.table(table)} force row level security;
-      create policy everything on ${sql.table(table)} to laneway_worker using (true) with check (true);
-      create policy reading on ${sql.table(table)} for select to laneway_reader using (true);
-      create policy own_merchant on ${sql.table(table)} to laneway_gateway
-        using (merchant_id = current_setting('laneway.merchant_id', true))
-        with check (merchant_id = current_setting('laneway.merchant_id', true));
-      grant select on ${sql.table(table)} to laneway_gateway;
-    `.execute(db);
-  }
-  await sql`
-    grant insert, update on attribution_windows to laneway_gateway;
-    update schema_info set version = greatest(version, 20);
-  `.execute(db);
+  await grantMerchantTables(db, merchantTables);
+  await sql`update schema_info set version = greatest(version, 20)`.execute(db);
 }
