@@ -1,9 +1,9 @@
-import * as pulumi from '@pulumi/pulumi';
-import type { Fault } from './run-with-mocks.ts';
+import type { Graph } from './graph.ts';
+import { isSecret } from './graph.ts';
 
 /**
- * Mistakes that somebody could make in the program, each seeded into a run of it, to see that a check complains. The name of
- * the complaint's check is part of it: a mistake that only trips another check by chance would not be covered.
+ * Mistakes that somebody could make in the program, each seeded into what a run of it declared, to see that a check complains.
+ * The name of the complaint's check is part of it: a mistake that only trips another check by chance would not be covered.
  */
 export interface GraphFault {
   mistake: string;
@@ -15,47 +15,34 @@ export interface GraphFault {
 interface Seed {
   type: string;
   name: string;
-  change: (props: Record<string, unknown>) => void;
+  /** Changes a copy of the resource's inputs. */
+  change: (inputs: Record<string, unknown>) => void;
 }
 
 const at = (type: string, name: string, change: Seed['change']): Seed => ({ type, name, change });
 
-/**
- * Faults that share neither a resource nor the check that must complain: seeded into one run, each still has to be caught on
- * its own account.
- */
-export function independentFaults(faults: readonly GraphFault[]): readonly (readonly GraphFault[])[] {
-  const groups: GraphFault[][] = [];
-  for (const fault of faults) {
-    const group = groups.find((others) =>
-      others.every(
-        ({ seed, caughtBy }) =>
-          caughtBy !== fault.caughtBy && (seed.type !== fault.seed.type || seed.name !== fault.seed.name),
-      ),
-    );
-    if (group === undefined) groups.push([fault]);
-    else group.push(fault);
-  }
-  return groups;
+/** The graph with the mistake in it. Throws when the resource is not there or does not change. */
+export function seed(graph: Graph, { mistake, seed: { type, name, change } }: GraphFault): Graph {
+  let changed = false;
+  const seeded = graph.map((resource) => {
+    if (resource.type !== type || resource.name !== name) return resource;
+    const inputs: Record<string, unknown> = structuredClone(resource.inputs);
+    change(inputs);
+    changed = JSON.stringify(inputs) !== JSON.stringify(resource.inputs);
+    return { ...resource, inputs };
+  });
+  if (!changed) throw new Error(`"${mistake}" changes nothing: is there still a ${type} ${name}?`);
+  return seeded;
 }
 
-export const seedAll =
-  (faults: readonly GraphFault[]): Fault =>
-  ({ type, name, props }) => {
-    for (const { seed } of faults) if (seed.type === type && seed.name === name) seed.change(props);
-  };
-
-const replaced = (key: string, from: string | RegExp, to: string) => (props: Record<string, unknown>) => {
-  // What a document is made of is known only later; `unknown` has no such later for the compiler, hence the cast.
-  props[key] = pulumi.output(props[key] as pulumi.Input<string>).apply((text) => {
-    const before = text;
-    const after = before.replace(from, to);
-    if (after === before) throw new Error(`${String(from)} does not occur in ${key}: the fault was not seeded`);
-    return after;
-  });
+const replaced = (key: string, from: string | RegExp, to: string) => (inputs: Record<string, unknown>) => {
+  const before = inputs[key];
+  if (typeof before !== 'string') throw new Error(`${key} is not text: the fault was not seeded`);
+  inputs[key] = before.replace(from, to);
 };
 
-const set = (values: Record<string, unknown>) => (props: Record<string, unknown>) => void Object.assign(props, values);
+const set = (values: Record<string, unknown>) => (inputs: Record<string, unknown>) =>
+  void Object.assign(inputs, values);
 
 const QUEUE = 'aws:sqs/queue:Queue';
 const POLICY = 'aws:iam/rolePolicy:RolePolicy';
@@ -76,7 +63,7 @@ export const graphFaults: readonly GraphFault[] = [
   {
     mistake: 'a queue without its dead-letter queue',
     caughtBy: 'goes to its own dead-letter queue',
-    seed: at(QUEUE, 'CampaignEventsQueue', (props) => delete props['redrivePolicy']),
+    seed: at(QUEUE, 'CampaignEventsQueue', (inputs) => delete inputs['redrivePolicy']),
   },
   {
     mistake: 'a queue that gives up after three receives',
@@ -114,7 +101,7 @@ export const graphFaults: readonly GraphFault[] = [
   {
     mistake: 'a queue that is not encrypted',
     caughtBy: 'encrypted with a key of ours',
-    seed: at(QUEUE, 'CampaignEventsQueue', (props) => delete props['kmsMasterKeyId']),
+    seed: at(QUEUE, 'CampaignEventsQueue', (inputs) => delete inputs['kmsMasterKeyId']),
   },
   {
     mistake: 'a key that SNS may not use',
@@ -124,8 +111,9 @@ export const graphFaults: readonly GraphFault[] = [
   {
     mistake: 'a secret that is not marked as one',
     caughtBy: 'secrets are marked as secrets',
-    seed: at('aws:sns/topicSubscription:TopicSubscription', 'alarms-pagerduty', (props) => {
-      props['endpoint'] = pulumi.unsecret(pulumi.output(props['endpoint'] as pulumi.Input<string>));
+    seed: at('aws:sns/topicSubscription:TopicSubscription', 'alarms-pagerduty', (inputs) => {
+      const endpoint = inputs['endpoint'];
+      if (isSecret(endpoint)) inputs['endpoint'] = endpoint.value;
     }),
   },
   {
@@ -145,9 +133,9 @@ export const graphFaults: readonly GraphFault[] = [
   {
     mistake: 'a security group that lets everybody reach Postgres',
     caughtBy: 'only the gateway’s load balancer',
-    seed: at('aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule', 'groups-worker-database-in', (props) => {
-      delete props['referencedSecurityGroupId'];
-      props['cidrIpv4'] = '0.0.0.0/0';
+    seed: at('aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule', 'groups-worker-database-in', (inputs) => {
+      delete inputs['referencedSecurityGroupId'];
+      inputs['cidrIpv4'] = '0.0.0.0/0';
     }),
   },
   {
@@ -312,7 +300,7 @@ export const graphFaults: readonly GraphFault[] = [
   {
     mistake: 'a table that cannot be restored',
     caughtBy: 'restored to a point in time',
-    seed: at('aws:dynamodb/table:Table', 'tables-claims', (props) => delete props['pointInTimeRecovery']),
+    seed: at('aws:dynamodb/table:Table', 'tables-claims', (inputs) => delete inputs['pointInTimeRecovery']),
   },
   {
     mistake: 'a Postgres that takes connections without TLS',

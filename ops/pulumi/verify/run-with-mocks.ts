@@ -8,16 +8,10 @@ import { exampleConfig, exampleSecretKeys } from './example-config.ts';
 import type { Graph, Resource } from './graph.ts';
 import { mockOutputs } from './mock-outputs.ts';
 
-/** Changes what a resource is declared with, to see a check fail. */
-export type Fault = (resource: { type: string; name: string; props: Record<string, unknown> }) => void;
-
 export interface MockRun {
   environment: Environment;
   registry?: Registry;
   config?: Readonly<Record<string, string>>;
-  fault?: Fault;
-  /** Runs beside the program, to declare what it does not. */
-  beside?: () => void;
 }
 
 interface Registration {
@@ -67,19 +61,7 @@ export async function runWithMocks(run: MockRun): Promise<Graph> {
     false,
   );
   pulumi.runtime.setAllConfig({ ...exampleConfig, ...run.config }, [...exampleSecretKeys]);
-  const { fault } = run;
-  const transformations: pulumi.ResourceTransformation[] =
-    fault === undefined
-      ? []
-      : [
-          ({ type, name, props, opts }) => {
-            const changed: Record<string, unknown> = { ...(props as Record<string, unknown>) };
-            fault({ type, name, props: changed });
-            return { props: changed, opts };
-          },
-        ];
-  declareStack(readSettings(), run.registry ?? ours, { transformations });
-  run.beside?.();
+  declareStack(readSettings(), run.registry ?? ours, {});
   await pulumi.runtime.disconnect();
   const prefix = `urn:pulumi:${run.environment}::laneway::`;
   return seen.map((resource) => ({
