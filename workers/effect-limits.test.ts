@@ -218,7 +218,8 @@ test('a destination that hangs leaves slots to the others, and its lanes wait wi
       .execute();
     return rows[0]?.state === 'done';
   });
-  await waitFor('two lanes to hang', () => actors.active === 2);
+  await waitFor('two lanes to hang', () => hanging.size === 2);
+  await waitFor('the others to give their slots back', () => actors.active === 2);
   assert.is(hanging.size, 2);
   const deferred = await s.world.postgres.db
     .selectFrom('effect_lanes')

@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 20;
+export const schemaVersion = 41;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -26,6 +26,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),
   '0026-affiliates': () => import('./migrations/0026-affiliates.ts'),
+  '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
 };
 
 const provider: MigrationProvider = {
@@ -50,6 +51,9 @@ export async function migrate(db: Kysely<Database>): Promise<readonly string[]> 
   return (results ?? []).map((result) => result.migrationName);
 }
 
+/** Partitioned by the month of a time, each with a partition for what has none of its own but the first. */
+const monthlyTables = ['audit_log', 'webhook_attempts', 'affiliate_clicks'] as const;
+
 /**
  * Makes the partitions around `nowMs`. Run at start and by the sweeper; without the partition of its day an event
  * cannot be accepted and stays in SQS.
@@ -57,7 +61,8 @@ export async function migrate(db: Kysely<Database>): Promise<readonly string[]> 
 export async function ensurePartitions(db: Kysely<Database>, nowMs: number): Promise<void> {
   const day = 86_400_000;
   await sql`select ensure_day_partitions(${dayOf(nowMs - day)}::date, ${dayOf(nowMs + 7 * day)}::date)`.execute(db);
-  await sql`select ensure_month_partitions('audit_log', ${dayOf(nowMs - day)}::date, 3)`.execute(db);
+  for (const table of monthlyTables)
+    await sql`select ensure_month_partitions(${table}, ${dayOf(nowMs - day)}::date, 3)`.execute(db);
 }
 
 /**

@@ -70,7 +70,7 @@ export async function createWorld(): Promise<World> {
   try {
     await ensureTemplate(admin, adminUrl);
     await admin.query('select pg_advisory_lock(42)');
-    await admin.query(`create database ${stack} template ${TEMPLATE}`);
+    await admin.query(`create database ${stack} template ${TEMPLATE} strategy file_copy`);
   } finally {
     await admin.end();
   }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { grantMerchantTables } from './merchant-tables.ts';
-import { makeMonthPartitions } from './month-partitions.ts';
+import { makeOtherPartition } from './other-partition.ts';
 
 /** Webhook endpoints of merchants, what is to be delivered to them, and every attempt. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -58,7 +58,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     ) partition by range (at);
     create index webhook_attempts_of_delivery on webhook_attempts (merchant_id, endpoint_id, sequence, at);
   `.execute(db);
-  await makeMonthPartitions(db, 'webhook_attempts');
+  await makeOtherPartition(db, 'webhook_attempts');
   await grantMerchantTables(db, {
     read: ['webhook_deliveries', 'webhook_attempts'],
     write: ['webhook_endpoints'],

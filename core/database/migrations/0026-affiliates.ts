@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { grantMerchantTables } from './merchant-tables.ts';
-import { makeMonthPartitions } from './month-partitions.ts';
+import { makeOtherPartition } from './other-partition.ts';
 
 /** Affiliates, their links and clicks, conversions, and the ledger of what they earned. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -122,7 +122,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     revoke all on function find_affiliate_link(text) from public;
     grant execute on function find_affiliate_link(text) to laneway_gateway, laneway_worker;
   `.execute(db);
-  await makeMonthPartitions(db, 'affiliate_clicks');
+  await makeOtherPartition(db, 'affiliate_clicks');
   await grantMerchantTables(db, {
     read: [
       'affiliate_conversions',
