@@ -10,6 +10,8 @@ import { pathToFileURL } from 'node:url';
 import { checkImports } from './import-rules.ts';
 
 const root = join(import.meta.dirname, '..');
+/** What the compiler knows from the last time. Where few files changed, a check of them takes a fraction of the time. */
+const typesSeen = join(root, 'node_modules/.cache/types.tsbuildinfo');
 
 interface Step {
   name: string;
@@ -32,7 +34,10 @@ const steps: Step[] = [
     run: () => runTool('prettier', ['--check', '--cache', '--cache-strategy=content', '--log-level=warn', '.']),
   },
   { name: 'lint', run: () => runTool('oxlint', ['--type-aware', '--deny-warnings']) },
-  { name: 'types', run: () => runTool('tsc', ['--noEmit', '-p', '.']) },
+  {
+    name: 'types',
+    run: () => runTool('tsc', ['--noEmit', '-p', '.', '--incremental', '--tsBuildInfoFile', typesSeen]),
+  },
   { name: 'import rules', run: checkImportRules },
   { name: 'generated files', run: checkGenerated },
 ];
