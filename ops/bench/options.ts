@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { InvalidArgument, decimalNumber, readArguments, wholeNumber } from '../arguments.ts';
 import { type PartName, isPartName, partNames } from './parts.ts';
 
 export interface BenchOptions {
@@ -34,10 +35,8 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-const invalid = (message: string): ParsedBenchOptions => ({ kind: 'invalid', message });
-
 export function parseBenchOptions(args: readonly string[]): ParsedBenchOptions {
-  try {
+  return readArguments((): ParsedBenchOptions => {
     const { values, positionals } = parseArgs({
       args: [...args],
       options: flags,
@@ -46,18 +45,10 @@ export function parseBenchOptions(args: readonly string[]): ParsedBenchOptions {
     });
     if (values.help) return { kind: 'help' };
     const unknown = positionals.find((name) => !isPartName(name));
-    if (unknown !== undefined) return invalid(`there is no part ${unknown}: ${partNames.join(', ')}`);
-    const pairs = Number(values.pairs);
-    if (!(Number.isInteger(pairs) && pairs >= 1 && pairs <= 100))
-      return invalid(`--pairs takes a whole number from 1 to 100, not "${values.pairs}"`);
-    const scale = Number(values.scale);
-    if (!(scale >= 0.001 && scale <= 10))
-      return invalid(`--scale takes a number from 0.001 to 10, not "${values.scale}"`);
+    if (unknown !== undefined) throw new InvalidArgument(`there is no part ${unknown}: ${partNames.join(', ')}`);
+    const pairs = wholeNumber('--pairs', values.pairs, 1, 100);
+    const scale = decimalNumber('--scale', values.scale, 0.001, 10);
     const chosen = positionals.length === 0 ? partNames : partNames.filter((name) => positionals.includes(name));
     return { kind: 'bench', options: { parts: chosen, json: values.json, write: values.write, pairs, scale } };
-  } catch (error) {
-    // What parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof TypeError) return invalid(error.message.replace(/\. To specify .*$/s, ''));
-    throw error;
-  }
+  });
 }

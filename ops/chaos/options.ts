@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { dataFolder, readArguments, wholeNumber } from '../arguments.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -55,13 +56,10 @@ const flags = {
 const eventsPerFault = 800;
 const secondsPerFault = 5;
 
-class InvalidOption extends Error {}
-
 export function parseChaosOptions(args: readonly string[]): ParsedChaosOptions {
-  try {
+  return readArguments((): ParsedChaosOptions => {
     const { values } = parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false });
     if (values.help) return { kind: 'help' };
-    if (values.data === '') throw new InvalidOption('--data needs a folder');
     const events = whole('--events', values.events, 1, 1_000_000) ?? 20_000;
     const faults = whole('--faults', values.faults, 0, 1_000) ?? Math.max(1, Math.round(events / eventsPerFault));
     const usualRate = Math.ceil(events / (secondsPerFault * Math.max(1, faults)));
@@ -77,21 +75,11 @@ export function parseChaosOptions(args: readonly string[]): ParsedChaosOptions {
         troubled: (whole('--troubled', values.troubled, 0, 100) ?? 8) / 100,
         leaseMs: whole('--lease-ms', values['lease-ms'], 1_000, 600_000) ?? 8_000,
         json: values.json,
-        dataDir: values.data,
+        dataDir: dataFolder(values.data),
       },
     };
-  } catch (error) {
-    // What else parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidOption || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
-    throw error;
-  }
+  });
 }
 
-function whole(flag: string, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max))
-    throw new InvalidOption(`${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
-  return value;
-}
+const whole = (flag: string, text: string | undefined, min: number, max: number): number | undefined =>
+  text === undefined ? undefined : wholeNumber(flag, text, min, max);

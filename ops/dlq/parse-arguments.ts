@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { InvalidArgument, boundedText, dataFolder, decimalNumber, readArguments, wholeNumber } from '../arguments.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
 import type { OrderClass } from './classify.ts';
 import type { ItemFilter } from './items.ts';
@@ -73,15 +74,13 @@ const flags = {
 
 type Values = { [Flag in keyof typeof flags]?: (typeof flags)[Flag]['type'] extends 'boolean' ? boolean : string };
 
-class InvalidArgument extends Error {}
-
 /** @param known what `--queue` and `--handler` may name */
 export function parseArguments(
   args: readonly string[],
   user: string,
   known: { queues: readonly string[]; handlers: readonly string[] },
 ): ParsedArguments {
-  try {
+  return readArguments((): ParsedArguments => {
     const { values, positionals } = parseArgs({
       args: [...args],
       options: flags,
@@ -91,13 +90,9 @@ export function parseArguments(
     if (values.help) return { kind: 'help' };
     oneOf('--queue', values.queue, known.queues);
     oneOf('--handler', values.handler, known.handlers);
-    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir: values.data };
-  } catch (error) {
-    // What parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidArgument || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
-    throw error;
-  }
+    const dataDir = dataFolder(values.data);
+    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir };
+  });
 }
 
 function commandOf([name = '', ...words]: readonly string[], values: Values, user: string): DlqCommand {
@@ -118,17 +113,17 @@ function commandOf([name = '', ...words]: readonly string[], values: Values, use
 }
 
 function redriveOf(values: Values, user: string): DlqCommand {
-  const waitMs = 1_000 * number('--wait', values.wait ?? '30', 0, 3_600);
+  const waitMs = 1_000 * decimalNumber('--wait', values.wait ?? '30', 0, 3_600);
   if (values.resume !== undefined) {
     if (!/^[0-9a-f-]{36}$/.test(values.resume)) throw new InvalidArgument('--resume takes the id of a run');
     return { kind: 'resume', runId: values.resume, waitMs };
   }
   const filter = filterOf(values);
   const include = includeOf(values.include);
-  const perSecond = number('--rate', values.rate ?? '10', 0.01, 1_000);
+  const perSecond = decimalNumber('--rate', values.rate ?? '10', 0.01, 1_000);
   if (values.yes !== true) return { kind: 'plan', filter, include };
   if (values.reason === undefined) throw new InvalidArgument('--yes needs a --reason: it is recorded with the run');
-  const requester = { by: bounded('--by', values.by ?? user), reason: bounded('--reason', values.reason) };
+  const requester = { by: boundedText('--by', values.by ?? user), reason: boundedText('--reason', values.reason) };
   return { kind: 'redrive', filter, include, perSecond, requester, waitMs };
 }
 
@@ -141,7 +136,7 @@ function filterOf(values: Values): ItemFilter {
     since: time('--since', values.since),
     until: time('--until', values.until),
     eventId: values.event,
-    limit: Math.floor(number('--limit', values.limit ?? '100', 1, 1_000)),
+    limit: wholeNumber('--limit', values.limit ?? '100', 1, 1_000),
   };
 }
 
@@ -167,17 +162,4 @@ function time(flag: string, text: string | undefined): number | undefined {
   if (Number.isNaN(value))
     throw new InvalidArgument(`${flag} takes a time such as 2026-11-23T12:00:00Z, not "${text}"`);
   return value;
-}
-
-function number(flag: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max))
-    throw new InvalidArgument(`${flag} takes a number from ${min} to ${max}, not "${text}"`);
-  return value;
-}
-
-function bounded(flag: string, text: string): string {
-  if (text === '' || text.length > 500 || !text.isWellFormed() || text.includes('\0'))
-    throw new InvalidArgument(`${flag} takes 1 to 500 characters`);
-  return text;
 }

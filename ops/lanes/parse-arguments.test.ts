@@ -44,7 +44,7 @@ test('what cannot be meant says where and what would be right', () => {
     ['weight shop-1 1.5', 'from 1 to 20'],
     ['rate shop-1 fast', 'or none, not "fast"'],
     ['rate shop-1 0', 'from 0.001'],
-    ['list --limit 0', '--limit takes a number'],
+    ['list --limit 0', '--limit takes a whole number'],
     ['list --state lost', 'blocked, paused, draining, behind, waiting'],
     ['list --state behind --after shop-1', '--after takes the token'],
     ['list shop', '--merchant takes a prefix'],

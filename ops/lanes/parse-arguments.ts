@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { InvalidArgument, boundedText, dataFolder, decimalNumber, readArguments, wholeNumber } from '../arguments.ts';
 import { merchantId as merchantIdSchema } from '../../core/events/envelope.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
 import type { Verdict } from '../../core/operations/lane-commands.ts';
@@ -67,11 +68,9 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-class InvalidArgument extends Error {}
-
 /** @param user who is asking, where `--by` does not say */
 export function parseArguments(args: readonly string[], user: string): ParsedArguments {
-  try {
+  return readArguments((): ParsedArguments => {
     const { values, positionals } = parseArgs({
       args: [...args],
       options: flags,
@@ -80,14 +79,9 @@ export function parseArguments(args: readonly string[], user: string): ParsedArg
     });
     if (values.help) return { kind: 'help' };
     const { json, data, ...rest } = values;
-    if (data === '') throw new InvalidArgument('--data needs a folder');
-    return { kind: 'run', command: commandOf(positionals, rest, user), json, dataDir: data };
-  } catch (error) {
-    // What parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidArgument || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
-    throw error;
-  }
+    const dataDir = dataFolder(data);
+    return { kind: 'run', command: commandOf(positionals, rest, user), json, dataDir };
+  });
 }
 
 interface Values {
@@ -103,8 +97,8 @@ interface Values {
 
 function commandOf([name = '', ...words]: string[], values: Values, user: string): LanesCommand {
   const requester = {
-    by: bounded('--by', values.by ?? user),
-    reason: bounded('--reason', values.reason ?? 'not given'),
+    by: boundedText('--by', values.by ?? user),
+    reason: boundedText('--reason', values.reason ?? 'not given'),
   };
   const lane = (count = 1) => ({ merchantId: merchantOf(name, words, count) });
   switch (name) {
@@ -122,7 +116,7 @@ function commandOf([name = '', ...words]: string[], values: Values, user: string
     case 'unblock':
       return { kind: name, ...lane(), requester, verdict: verdictOf(values) };
     case 'weight':
-      return { kind: name, ...lane(2), requester, weight: number('weight', words[1], 1, 20, /^\d+$/) };
+      return { kind: name, ...lane(2), requester, weight: wholeNumber('weight', words[1] ?? '', 1, 20) };
     case 'rate':
       return { kind: name, ...lane(2), requester, ratePerSecond: rateOf(words[1]) };
     default:
@@ -146,7 +140,7 @@ function queryOf({ state, merchant, limit, after }: Values): LaneQuery {
   const query = { filter: filter satisfies LaneFilter | undefined, prefix: merchant };
   if (after !== undefined && !isToken(query, after))
     throw new InvalidArgument('--after takes the token that the page before ended with');
-  return { ...query, after, limit: limit === undefined ? 50 : number('--limit', limit, 1, 1_000, /^\d+$/) };
+  return { ...query, after, limit: limit === undefined ? 50 : wholeNumber('--limit', limit, 1, 1_000) };
 }
 
 function verdictOf(values: Values): Verdict {
@@ -156,17 +150,4 @@ function verdictOf(values: Values): Verdict {
 }
 
 const rateOf = (word: string | undefined): number | null =>
-  word === 'none' ? null : number('rate', word, 0.001, 100_000, /^\d+(\.\d+)?$/, ', or none');
-
-function number(what: string, text: string | undefined, min: number, max: number, shape: RegExp, or = ''): number {
-  const value = text !== undefined && text.length <= 12 && shape.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max))
-    throw new InvalidArgument(`${what} takes a number from ${min} to ${max}${or}, not "${text ?? ''}"`);
-  return value;
-}
-
-function bounded(flag: string, text: string): string {
-  if (text === '' || text.length > 500 || !text.isWellFormed() || text.includes('\0'))
-    throw new InvalidArgument(`${flag} takes 1 to 500 characters`);
-  return text;
-}
+  word === 'none' ? null : decimalNumber('rate', word ?? '', 0.001, 100_000, ', or none');

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { InvalidArgument, dataFolder, readArguments, wholeNumber } from '../arguments.ts';
 
 export interface StartOptions {
   readonly once: boolean;
@@ -56,16 +57,14 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-class InvalidOption extends Error {}
-
 export function parseOptions(args: readonly string[]): ParsedOptions {
-  try {
+  return readArguments((): ParsedOptions => {
     const { values } = parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false });
     if (values.help) return { kind: 'help' };
     for (const name of ['events', 'merchants', 'seed'] as const) {
-      if (values[name] !== undefined && !values.once) throw new InvalidOption(`--${name} only makes sense with --once`);
+      if (values[name] !== undefined && !values.once)
+        throw new InvalidArgument(`--${name} only makes sense with --once`);
     }
-    if (values.data === '') throw new InvalidOption('--data needs a folder');
     return {
       kind: 'start',
       options: {
@@ -79,21 +78,11 @@ export function parseOptions(args: readonly string[]): ParsedOptions {
         workers: whole('--workers', values.workers, 1, 64) ?? 2,
         gatewayPort: whole('--port-gateway', values['port-gateway'], 1, 65_535),
         opsPort: whole('--port-ops', values['port-ops'], 1, 65_535),
-        dataDir: values.data,
+        dataDir: dataFolder(values.data),
       },
     };
-  } catch (error) {
-    // What else parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidOption || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
-    throw error;
-  }
+  });
 }
 
-function whole(flag: string, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max))
-    throw new InvalidOption(`${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
-  return value;
-}
+const whole = (flag: string, text: string | undefined, min: number, max: number): number | undefined =>
+  text === undefined ? undefined : wholeNumber(flag, text, min, max);

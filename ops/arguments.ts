@@ -1,0 +1,46 @@
+/** What a command was given cannot be meant: says which argument, and what it takes instead. */
+export class InvalidArgument extends Error {}
+
+/**
+ * Runs what reads a command's arguments, with `parseArgs` of Node or by itself, and turns what it objects to into an answer.
+ * Anything else that it throws is a defect.
+ */
+export function readArguments<T>(read: () => T): T | { kind: 'invalid'; message: string } {
+  try {
+    return read();
+  } catch (error) {
+    // What parseArgs throws is a TypeError whose first sentence names the flag.
+    if (error instanceof InvalidArgument || error instanceof TypeError)
+      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
+    throw error;
+  }
+}
+
+/** Throws InvalidArgument unless it is a whole number in these bounds. */
+export function wholeNumber(what: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max))
+    throw new InvalidArgument(`${what} takes a whole number from ${min} to ${max}, not "${text}"`);
+  return value;
+}
+
+/** The same for numbers with decimals. `or` names what else it takes. */
+export function decimalNumber(what: string, text: string, min: number, max: number, or = ''): number {
+  const value = text.length <= 12 && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max))
+    throw new InvalidArgument(`${what} takes a number from ${min} to ${max}${or}, not "${text}"`);
+  return value;
+}
+
+/** Text that is stored and shown again. */
+export function boundedText(what: string, text: string): string {
+  if (text === '' || text.length > 500 || !text.isWellFormed() || text.includes('\0'))
+    throw new InvalidArgument(`${what} takes 1 to 500 characters`);
+  return text;
+}
+
+/** The value of `--data`: undefined where it was not given. */
+export function dataFolder(text: string | undefined): string | undefined {
+  if (text === '') throw new InvalidArgument('--data needs a folder');
+  return text;
+}
