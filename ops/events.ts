@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { registry } from '../core/events/registry.ts';
 import { type Complaint, checkEvolution } from './event-schemas/check-evolution.ts';
 import { readSnapshots, snapshotFolder, snapshotsOf, writeSnapshot } from './event-schemas/snapshots.ts';
+import { backfill } from './backfill/main.ts';
 import { describeEvent, eventsDocument } from './events-document.ts';
 
 /**
  * `npm run events -- list [--json]` shows the registry; `document` writes docs/events.md; `check` holds the schemas against
- * those that are committed, and `snapshot` commits them anew where that breaks nobody.
+ * those that are committed, and `snapshot` commits them anew where that breaks nobody. `backfill` runs a handler for events
+ * that came before it.
  */
 const usage =
-  'usage: npm run events -- list [--json] | document | check [--schemas FOLDER] | snapshot [--schemas FOLDER]\n';
+  'usage: npm run events -- list [--json] | document | check [--schemas FOLDER] | snapshot [--schemas FOLDER] |\n' +
+  '       backfill HANDLER [options], see backfill --help\n';
 
 const root = join(import.meta.dirname, '..');
 
@@ -61,6 +64,8 @@ if (command === 'list' && rest.every((argument) => argument === '--json')) {
   process.exitCode = check(folder);
 } else if (command === 'snapshot' && schemasOnly) {
   process.exitCode = snapshot(folder);
+} else if (command === 'backfill') {
+  process.exitCode = await backfill(rest);
 } else {
   process.stderr.write(usage);
   process.exitCode = 2;

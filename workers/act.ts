@@ -7,7 +7,7 @@ import {
   readDeliveries,
   recountDeliveries,
 } from './deliveries.ts';
-import { type ExecuteDependencies, heldKey, newDelivery } from './execute.ts';
+import { type ExecuteDependencies, heldKey, newDelivery, registryOf } from './execute.ts';
 import {
   type AloneInput,
   type AloneResult,
@@ -200,8 +200,12 @@ async function takeStep(
     await pauseDrained(trx, merchantId, base.now);
     return { kind: 'waiting', until: undefined, wake: lane.wake };
   }
+  // One whose handler this release does not have is for a worker that has it.
+  const known = (d: Delivery) => deps.registry.get(d.eventType)?.handlers.some(({ name }) => name === d.handler);
   const due = (d: Delivery) =>
-    (d.state === 'waiting' || d.state === 'redrive') && (d.notBefore === null || d.notBefore.getTime() <= base.now);
+    known(d) === true &&
+    (d.state === 'waiting' || d.state === 'redrive') &&
+    (d.notBefore === null || d.notBefore.getTime() <= base.now);
   const aside = open.filter((d) => d.mseq <= lane.cursor);
   const head = open.filter((d) => d.mseq > lane.cursor);
   const held = new Set(aside.flatMap((d) => (d.holdKey === null ? [] : [heldKey(d.handler, d.holdKey)])));
@@ -215,10 +219,10 @@ async function takeStep(
     return await stepAlone(deps, trx, visit, lane, { opened, pairs, held, only: turn.handler, base }, trace);
   }
   const mustWait = head.length > 0 ? !head.some(due) : open.length >= MAX_OPEN_DELIVERIES;
-  if (mustWait) return { kind: 'waiting', until: nextTry(open), wake: lane.wake };
+  if (mustWait) return { kind: 'waiting', until: nextTry(open.filter(known)), wake: lane.wake };
   const allowed = allowanceOf(lane, base.now);
   if (allowed.kind === 'exhausted') {
-    const until = Math.min(allowed.until, nextTry(aside)?.getTime() ?? allowed.until);
+    const until = Math.min(allowed.until, nextTry(aside.filter(known))?.getTime() ?? allowed.until);
     return { kind: 'waiting', until: new Date(until), wake: lane.wake };
   }
 
@@ -226,13 +230,14 @@ async function takeStep(
   const size = { events: Math.min(wanted, allowed.events), bytes: deps.windowBytes };
   const { cursor, cursorDay } = lane;
   const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size, deps.keyring);
-  const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
+  const { rows, more, generation } = windows.get(merchantId) ?? { rows: [], more: false, generation: 0 };
   const last = rows.at(-1);
   if (last === undefined) {
     if (lane.dueAt !== null) await recountDeliveries(trx, merchantId);
     return { kind: 'caught-up' };
   }
-  const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
+  const registry = await registryOf(deps, trx, generation);
+  const events = rows.map((row) => openEvent(registry, merchantId, row));
   const [first] = events;
   if (first !== undefined && rows.length === 1)
     return await stepAlone(deps, trx, visit, lane, { opened: first, pairs: head, held, base }, trace);

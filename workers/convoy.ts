@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { ExecuteDependencies } from './execute.ts';
+import { type ExecuteDependencies, registryOf } from './execute.ts';
 import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFences } from './fence.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
@@ -146,6 +146,9 @@ async function runWindows(
     windowOf(sharing.length, deps.limits),
     deps.keyring,
   );
+  // The statement is one, and so is what it saw.
+  const [{ generation } = { generation: 0 }] = windows.values();
+  const registry = await registryOf(deps, trx, generation);
   const lanes = sharing.flatMap(({ merchantId, tenure, lane }) => {
     const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
     const last = rows.at(-1);
@@ -153,7 +156,7 @@ async function runWindows(
       ends.set(merchantId, { kind: 'caught-up' });
       return [];
     }
-    const events = rows.map((row) => openEvent(deps.registry, merchantId, row));
+    const events = rows.map((row) => openEvent(registry, merchantId, row));
     if (events.some((opened) => opened.fault !== undefined)) {
       ends.set(merchantId, { kind: 'alone', failed: true });
       return [];

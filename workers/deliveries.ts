@@ -12,7 +12,7 @@ import type { LaneTransaction } from './lane-transaction.ts';
  * waiting ─► parked                    poison, kept until an operator acts
  * behind  ─► waiting                   the earlier event of its aggregate ended
  * parked  ─► waiting                   an operator asked for it again, or gave a verdict that ends it
- * redrive ─► (settled, row gone)       an operator asked for a dead pair again
+ * redrive ─► (settled, row gone)       an operator asked for a dead pair again, or for one that never ran
  */
 export interface Delivery {
   mseq: number;
@@ -142,7 +142,7 @@ export async function recountDeliveries(trx: LaneTransaction, merchantId: string
 
 /**
  * Turns open redrive commands of a merchant into deliveries that are due now. What is parked keeps its place and what it
- * holds; what was dead and let others pass comes back alone. Of several commands for one pair the last counts. A command
+ * holds; what was dead and let others pass comes back alone, and so does what is back-filled. Of several commands for one pair the last counts. A command
  * for a pair that is neither ends here: it ended well meanwhile, or its event is gone.
  */
 export async function absorbRedrives(trx: LaneTransaction, merchantId: string): Promise<void> {
@@ -155,6 +155,8 @@ export async function absorbRedrives(trx: LaneTransaction, merchantId: string): 
     where r.merchant_id = ${merchantId} and r.finished_at is null and (
       exists (select from settlements s where s.merchant_id = r.merchant_id and s.day = r.day and s.mseq = r.mseq
         and s.handler = r.handler and s.outcome = 'dead')
+      or (r.backfill and not exists (select from settlements s where s.merchant_id = r.merchant_id and s.day = r.day
+        and s.mseq = r.mseq and s.handler = r.handler))
       or exists (select from deliveries d where d.merchant_id = r.merchant_id and d.mseq = r.mseq
         and d.handler = r.handler and d.state = 'parked'))
     order by r.mseq, r.handler, r.requested_at desc

@@ -6,6 +6,8 @@ import type { Registry } from '../core/events/registry.ts';
 import type { Keyring } from '../core/people/keyring.ts';
 import { derivedEventId } from '../core/runtime/ids.ts';
 import type { Delivery } from './deliveries.ts';
+import type { HandlerStarts } from './handler-starts.ts';
+import type { LaneTransaction } from './lane-transaction.ts';
 import type { Ledger } from './settle.ts';
 import type { OpenedEvent } from './window.ts';
 
@@ -17,7 +19,16 @@ export interface ExecuteDependencies {
   random: () => number;
   /** Opens what is encrypted about people; without it, events about them wait. */
   keyring?: Keyring | undefined;
+  /** Without it, every handler counts from its first event on. */
+  starts?: Pick<HandlerStarts, 'registryIn'>;
 }
+
+/** The events with the handlers that count as of a window's generation. */
+export const registryOf = async (
+  { registry, starts }: ExecuteDependencies,
+  trx: LaneTransaction,
+  generation: number,
+): Promise<Registry> => (starts === undefined ? registry : await starts.registryIn(trx, generation));
 
 /** Keys (handler and aggregate) behind which later events must queue. */
 export const heldKey = (handler: string, aggregate: string): string => `${handler}\n${aggregate}`;

@@ -33,6 +33,8 @@ export interface WindowRows {
   rows: readonly InboxRow[];
   /** More events than these were accepted. */
   more: boolean;
+  /** Of the handlers that count for them (`HandlerStarts`). */
+  generation: number;
 }
 
 /**
@@ -48,8 +50,9 @@ export async function readWindows(
 ): Promise<ReadonlyMap<string, WindowRows>> {
   // Known before the query starts, so that older partitions are not even opened.
   const earliest = lanes.map((lane) => lane.cursorDay).toSorted()[0];
-  const { rows } = await sql<InboxRow & { merchantId: string; lastMseq: number }>`
-    select l.merchant_id as "merchantId", m.next_mseq - 1 as "lastMseq", ${columns}
+  const { rows } = await sql<InboxRow & { merchantId: string; lastMseq: number; generation: number }>`
+    select l.merchant_id as "merchantId", m.next_mseq - 1 as "lastMseq",
+      (select coalesce(max(generation), 0) from handler_starts) as generation, ${columns}
     from unnest(${lanes.map((l) => l.merchantId)}::text[], ${lanes.map((l) => l.cursor)}::bigint[],
       ${lanes.map((l) => l.cursorDay)}::date[]) as l (merchant_id, cursor, cursor_day)
     join mailbox m on m.merchant_id = l.merchant_id
@@ -70,7 +73,8 @@ export async function readWindows(
   return new Map(
     [...Map.groupBy(rows, (row) => row.merchantId)].map(([merchantId, own]) => {
       const last = own[own.length - 1];
-      return [merchantId, { rows: own, more: last !== undefined && last.mseq < last.lastMseq }];
+      const more = last !== undefined && last.mseq < last.lastMseq;
+      return [merchantId, { rows: own, more, generation: last?.generation ?? 0 }];
     }),
   );
 }

@@ -6,6 +6,7 @@ import { createActivations } from './activate.ts';
 import { chooseDriver } from './choose-driver.ts';
 import { createEffectActors } from './effects.ts';
 import { createFeedDrivers } from './feed-drivers.ts';
+import { createHandlerStarts } from './handler-starts.ts';
 import { createHealthApp, listen } from './health.ts';
 import { createIntake } from './intake.ts';
 import { createIntakeGate } from './intake-gate.ts';
@@ -154,6 +155,9 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   lifecycle.onStop('redis', () => Promise.resolve(redis.disconnect()));
   await checkSchema(db);
   await ensurePartitions(db, clock.now());
+  const starts = createHandlerStarts({ db: backgroundDb, registry, worker, clock, log });
+  await starts.align();
+  lifecycle.onStop('handler starts', () => starts.stop());
 
   const [sqs, sns, dynamodb, s3] = [connectSQS(), connectSNS(), connectDynamoDB(), connectS3()];
   const keyring = createKeyring(required(config, 'masterKeys'), config.bodyHmacKey);
@@ -234,7 +238,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   };
   const actors = startActors({
     ...actorSettings(config),
-    deps: { ...config, registry, handlers, keyring, random: Math.random, pool, clock, worker, committed },
+    deps: { ...config, registry, handlers, keyring, starts, random: Math.random, pool, clock, worker, committed },
     activations,
     log,
     refused: () => metrics.count('fenceRefusals', {}),
@@ -339,6 +343,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   );
   closeHealth = health.close;
 
+  starts.start();
   await gate.check();
   gate.start();
   relay.start();

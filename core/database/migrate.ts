@@ -26,6 +26,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0024-webhooks': () => import('./migrations/0024-webhooks.ts'),
   '0025-billing': () => import('./migrations/0025-billing.ts'),
   '0026-affiliates': () => import('./migrations/0026-affiliates.ts'),
+  '0029-handler-starts': () => import('./migrations/0029-handler-starts.ts'),
   '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
 };
 

@@ -118,7 +118,16 @@ export interface EngineTables {
     worker: string;
     owner: string;
   };
-  handler_starts: { handler: string; merchant_id: string; mseq: number };
+  /** Handlers that count. `generation` rises with every change, for workers to notice it. */
+  handler_starts: {
+    handler: string;
+    event_type: string;
+    generation: number;
+    started_at: Date;
+    retired_at: Date | null;
+  };
+  /** Who has which handlers, as of its last heartbeat. */
+  worker_handlers: { worker: string; handlers: string[]; seen_at: Date };
   outbox_heads: { merchant_id: string; next_seq: number };
   outbox: {
     merchant_id: string;
@@ -203,6 +212,8 @@ export interface EngineTables {
     requested_at: Date;
     /** Try again, or settle without trying. */
     verdict: Generated<'retry' | 'skip' | 'dead'>;
+    /** Of a pair that never ran, since its handler came after its event. */
+    backfill: Generated<boolean>;
     finished_at: Date | null;
     result: string | null;
   };
