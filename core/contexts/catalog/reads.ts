@@ -8,14 +8,16 @@ export interface SourcePosition {
   mseq: number;
 }
 
-/**
- * The newest change of each product, by `JSON.stringify([merchantId, productId])`. Products that the catalog does not have
- * are left out.
- */
+/** What a product is found by in a map over several merchants. */
+export const productKey = ({ merchantId, productId }: { merchantId: string; productId: string }): string =>
+  JSON.stringify([merchantId, productId]);
+
+/** The newest change of each product, by `productKey`. Products that the catalog does not have are left out. */
 export async function readSourcePositions(
   trx: Transaction<Database>,
   products: readonly { merchantId: string; productId: string }[],
 ): Promise<Map<string, SourcePosition>> {
+  if (products.length === 0) return new Map();
   const { rows } = await sql<{ merchantId: string; productId: string; sourceAt: Date; mseq: number }>`
     select merchant_id as "merchantId", product_id as "productId", source_at as "sourceAt", source_mseq as mseq
     from products
@@ -23,12 +25,7 @@ export async function readSourcePositions(
       select * from unnest(${products.map((p) => p.merchantId)}::text[], ${products.map((p) => p.productId)}::text[])
     )
   `.execute(trx);
-  return new Map(
-    rows.map(({ merchantId, productId, sourceAt, mseq }) => [
-      JSON.stringify([merchantId, productId]),
-      { atMs: sourceAt.getTime(), mseq },
-    ]),
-  );
+  return new Map(rows.map((row) => [productKey(row), { atMs: row.sourceAt.getTime(), mseq: row.mseq }]));
 }
 
 export interface Product {
