@@ -242,7 +242,7 @@ function poison(
       first: delivery.firstError ?? last,
       last,
       ordinal: delivery.state === 'redrive' ? delivery.createdAt.getTime() : 0,
-      body: opened.row.body,
+      body: Buffer.from(opened.row.body),
       sealed: opened.row.keyId !== null,
       reference: { day: opened.row.day, mseq: opened.row.mseq },
     }),

@@ -40,7 +40,8 @@ export async function sealBodies<Event extends AcceptableEvent>(
 
 interface Stored {
   eventId: string;
-  body: Buffer;
+  /** Base64 while it is encrypted, text when it is open. */
+  body: string;
   keyId: string | null;
   /** The person was erased: the body is noise and stays as it is. */
   erased?: boolean;
@@ -64,6 +65,6 @@ export async function openBodies(
   for (const row of closed) {
     const key = keys.get(row.keyId ?? '') ?? null;
     if (key === null) row.erased = true;
-    else row.body = unseal(key, row.body, placeOf(row.merchantId, row.eventId));
+    else row.body = unseal(key, Buffer.from(row.body, 'base64'), placeOf(row.merchantId, row.eventId)).toString();
   }
 }

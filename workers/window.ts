@@ -19,15 +19,17 @@ export interface InboxRow {
   traceparent: string;
   sourceQueue: string;
   receivedAt: Date;
-  body: Buffer;
+  /** As received. */
+  body: string;
   /** Under which it was encrypted; the body is open all the same, unless `erased`. */
   keyId: string | null;
   erased?: boolean;
 }
 
+/** Bodies come as text: as bytes they would be sent as hexadecimal, twice as long and to be decoded twice. */
 const columns = sql`mseq, day, event_id as "eventId", event_type as "eventType", event_version as "eventVersion",
-  correlation_id as "correlationId", traceparent, source_queue as "sourceQueue", received_at as "receivedAt", body,
-  key_id as "keyId"`;
+  correlation_id as "correlationId", traceparent, source_queue as "sourceQueue", received_at as "receivedAt",
+  case when key_id is null then convert_from(body, 'UTF8') else encode(body, 'base64') end as body, key_id as "keyId"`;
 
 export interface WindowRows {
   rows: readonly InboxRow[];
@@ -150,7 +152,7 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
     return { row, definition, event, fault };
   }
   try {
-    const envelope = acceptedEnvelope.parse(JSON.parse(row.body.toString('utf8')));
+    const envelope = acceptedEnvelope.parse(JSON.parse(row.body));
     const read = version.schema.parse(envelope.payload);
     event.timestamp = envelope.timestamp;
     event.sourceService = envelope.sourceService;

@@ -67,7 +67,8 @@ async function findNewer(
 
 const inboxColumns = sql`i.mseq, i.day, i.event_id as "eventId", i.event_type as "eventType",
   i.event_version as "eventVersion", i.correlation_id as "correlationId", i.traceparent,
-  i.source_queue as "sourceQueue", i.received_at as "receivedAt", i.body`;
+  i.source_queue as "sourceQueue", i.received_at as "receivedAt", i.key_id as "keyId",
+  case when i.key_id is null then convert_from(i.body, 'UTF8') else encode(i.body, 'base64') end as body`;
 
 async function readApplied(db: Kysely<Database>, { merchantId, day, mseq, handler }: HandlerItem) {
   const { rows } = await sql<InboxRow>`
