@@ -90,6 +90,20 @@ interface StoredRow {
   backlog: number;
 }
 
+/**
+ * Hash and body of each event, one after the other: one value goes to the server as the bytes it is, where an array of them
+ * is written and read as hexadecimal text. `starts`: where each event's part begins, from 1 as Postgres counts.
+ */
+function inOnePiece(events: readonly AcceptableEvent[]): { all: Buffer; starts: readonly number[] } {
+  let next = 1;
+  const starts = events.map(({ bodyHmac, body }) => {
+    const start = next;
+    next += bodyHmac.length + body.length;
+    return start;
+  });
+  return { all: Buffer.concat(events.flatMap(({ bodyHmac, body }) => [bodyHmac, body])), starts };
+}
+
 /** Answers for the first of each (merchant, event id) of the batch. */
 async function numberAndStore(
   trx: Transaction<Database>,
@@ -98,16 +112,19 @@ async function numberAndStore(
 ): Promise<readonly StoredRow[]> {
   const column = <T>(pick: (event: AcceptableEvent) => T): T[] => events.map(pick);
   const now = sql`${new Date(nowMs)}::timestamptz`;
+  const bytes = inOnePiece(events);
   const { rows } = await sql<StoredRow>`
     with offered as (
-      select * from unnest(
+      select *, substring(${bytes.all}::bytea from at for hmac_bytes) as body_hmac,
+        substring(${bytes.all}::bytea from at + hmac_bytes for body_bytes) as body
+      from unnest(
         ${column((e) => e.merchantId)}::text[], ${column((e) => e.eventId)}::text[],
         ${column((e) => e.eventType)}::text[], ${column((e) => e.eventVersion)}::text[],
         ${column((e) => e.correlationId)}::text[], ${column((e) => e.traceparent)}::text[],
-        ${column((e) => e.sourceQueue)}::text[], ${column((e) => e.bodyHmac)}::bytea[], ${column((e) => e.body)}::bytea[],
-        ${column((e) => e.keyId ?? null)}::text[]
+        ${column((e) => e.sourceQueue)}::text[], ${column((e) => e.keyId ?? null)}::text[], ${bytes.starts}::int[],
+        ${column((e) => e.bodyHmac.length)}::int[], ${column((e) => e.body.length)}::int[]
       ) with ordinality as t (merchant_id, event_id, event_type, event_version, correlation_id, traceparent,
-        source_queue, body_hmac, body, key_id, ord)
+        source_queue, key_id, at, hmac_bytes, body_bytes, ord)
     ), firsts as (
       select distinct on (merchant_id, event_id) * from offered order by merchant_id, event_id, ord
     ), known as (

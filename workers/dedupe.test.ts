@@ -24,6 +24,7 @@ async function setUp(dedupeDays = 90) {
   const connect = (name: string) => createDedupe({ dynamodb, table: name, clock, log: silentLog, dedupeDays });
   return {
     dynamodb,
+    table,
     clock,
     time,
     connect,
@@ -88,6 +89,29 @@ test('while DynamoDB is away nothing is known, nothing rejects, and it is not as
   world.time.offsetMs += 5_001;
   await counting.lookup([event]);
   assert.is(asked, 2);
+});
+
+test('marks of many small batches are written in few requests, and all of them before a flush ends', async () => {
+  using world = await setUp();
+  let requests = 0;
+  const { dynamodb } = world;
+  const counting = createDedupe({
+    dynamodb: Object.assign(Object.create(dynamodb) as typeof dynamodb, {
+      send: (command: never) => {
+        requests += 1;
+        return dynamodb.send(command);
+      },
+    }),
+    table: world.table,
+    clock: world.clock,
+    log: silentLog,
+    dedupeDays: 90,
+  });
+  const marks = Array.from({ length: 30 }, (_, n) => ({ merchantId: 'm', eventId: `e${n}`, mseq: n + 1 }));
+  for (const mark of marks) counting.mark([{ ...mark, acceptedAtMs: world.clock.now(), bodyHmac: hmac('h') }]);
+  await counting.flush();
+  assert.is(requests, 3);
+  assert.is((await world.dedupe.lookup(marks)).size, 30);
 });
 
 test('a mark alone never drops an event: the decision table', () => {

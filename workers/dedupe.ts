@@ -57,6 +57,7 @@ export interface DedupeOptions {
 const KEYS_PER_READ = 100;
 const ITEMS_PER_WRITE = 25;
 const WRITE_ROUNDS = 4;
+const WRITES_AT_ONCE = 16;
 const LOOKUP_DEADLINE_MS = 500;
 const WRITE_DEADLINE_MS = 5_000;
 const AWAY_MS = 5_000;
@@ -73,6 +74,7 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
   const reading = onceWhileFailing(log, 'looking up marks in DynamoDB');
   const writing = onceWhileFailing(log, 'writing marks to DynamoDB');
   const pending = new Set<Promise<void>>();
+  let waiting: NewMark[] = [];
   let pendingMarks = 0;
   let askAgainAt = 0;
 
@@ -119,6 +121,21 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
     }
   };
 
+  /** A request costs the same for one mark as for 25: one that is not full goes only when no other is under way. */
+  const startWrites = (): void => {
+    if (waiting.length === 0 || pending.size >= WRITES_AT_ONCE) return;
+    if (waiting.length < ITEMS_PER_WRITE && pending.size > 0) return;
+    const entries = waiting.slice(0, ITEMS_PER_WRITE);
+    waiting = waiting.slice(ITEMS_PER_WRITE);
+    const task = writeAll(entries).finally(() => {
+      pendingMarks -= entries.length;
+      pending.delete(task);
+      startWrites();
+    });
+    pending.add(task);
+    startWrites();
+  };
+
   return {
     async lookup(events) {
       if (events.length === 0 || clock.now() < askAgainAt) return new Map();
@@ -140,11 +157,8 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
         return;
       }
       pendingMarks += entries.length;
-      const task = writeAll(entries).finally(() => {
-        pendingMarks -= entries.length;
-        pending.delete(task);
-      });
-      pending.add(task);
+      waiting.push(...entries);
+      startWrites();
     },
     async remember(entries) {
       // A read costs half of a write, and nearly all of them are there.
@@ -153,7 +167,7 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
       await put(entries.filter((entry) => !found.has(markKey(entry))));
     },
     async flush() {
-      await Promise.all(pending);
+      while (pending.size > 0) await Promise.all(pending);
     },
   };
 }

@@ -19,6 +19,7 @@ import { createRepeater } from './repeat.ts';
 import { purgePeriods } from './run-scheduled.ts';
 import { createScheduler } from './schedule.ts';
 import { createSweeper } from './sweep.ts';
+import { createWakeBatches } from './wake-batches.ts';
 import { resolveAddresses } from '../core/clients/addresses.ts';
 import { connectDynamoDB } from '../core/clients/dynamodb.ts';
 import { postgresAccess } from '../core/clients/postgres-access.ts';
@@ -302,12 +303,14 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     log,
     mayPoll: () => gate.open,
     accepted: (queue, count) => metrics.count('eventsAccepted', { queue }, count),
-    wake: async (entries) => {
-      await lanes.addPointers(entries);
-      const merchants = entries.map((entry) => entry.merchantId);
-      await activations.wake(merchants);
-      return merchants;
-    },
+    wake: createWakeBatches({
+      wake: async (entries) => {
+        await lanes.addPointers(entries);
+        const merchants = entries.map((entry) => entry.merchantId);
+        await activations.wake(merchants);
+        return merchants;
+      },
+    }),
   });
   lifecycle.onStop('intake', () => intake.stop());
 

@@ -7,6 +7,7 @@ import { silentLog } from '../../../core/runtime/log.ts';
 import { createAcceptBatches } from '../../../workers/accept-batch.ts';
 import { acceptBatch } from '../../../workers/accept.ts';
 import { createPipeline } from '../../../workers/pipeline.ts';
+import { createWakeBatches } from '../../../workers/wake-batches.ts';
 import { type BenchContext, scaled, worthTrying } from '../context.ts';
 import { bestOf, holdContest, judgeContest } from '../contest.ts';
 import { type BenchEvent, benchRegistry, merchantIds, productEvents } from '../load.ts';
@@ -65,10 +66,12 @@ async function runOurs({ servers }: BenchContext, events: readonly BenchEvent[])
     bucket: 'unused',
     hmacKey: ours.config.bodyHmacKey,
     admit: batches.accept,
-    wake: async (entries) => {
-      await ours.wake(entries);
-      return entries.map((entry) => entry.merchantId);
-    },
+    wake: createWakeBatches({
+      wake: async (entries) => {
+        await ours.wake(entries);
+        return entries.map((entry) => entry.merchantId);
+      },
+    }),
     random: Math.random,
     clock,
     log: silentLog,
