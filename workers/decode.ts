@@ -6,7 +6,7 @@ import { majorOf, readableAs } from '../core/events/versions.ts';
 import type { ErrorCode } from '../core/runtime/errors.ts';
 import { toTraceparent } from '../core/runtime/tracing.ts';
 import { type ReceivedMessage, redriveMarkerOf } from './message.ts';
-import { findUnstorable, formatPath } from '../core/events/unstorable.ts';
+import { findUnstorable, formatPath, mayBeUnstorable } from '../core/events/unstorable.ts';
 
 /** An event that may be accepted: its envelope and its payload were both read. */
 export interface DecodedEvent {
@@ -70,7 +70,7 @@ export function decode(message: ReceivedMessage, queue: QueueTopology, registry:
   if (json === undefined) return refuse('envelope.not_json', [[['Message'], notJson(text)]]);
 
   const claimed = claimedBy(json);
-  const unstorable = findUnstorable(json, MAX_FAULTS);
+  const unstorable = mayBeUnstorable(text) ? findUnstorable(json, MAX_FAULTS) : [];
   if (unstorable.length > 0) {
     const inPayload = unstorable.every(({ path }) => path[0] === 'payload');
     const faults = unstorable.map((fault): Fault => [fault.path, fault.message]);

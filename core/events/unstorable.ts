@@ -44,6 +44,24 @@ export function findUnstorable(root: unknown, limit: number): readonly Unstorabl
   return found.slice(0, limit);
 }
 
+/**
+ * Whether JSON text may hold anything that `findUnstorable` finds, without parsing it: half a surrogate pair comes by an
+ * escape or is there to be seen, U+0000 by an escape only, an infinite number takes hundreds of digits or three of an
+ * exponent. Says yes too often, and no for nearly every event.
+ */
+export function mayBeUnstorable(json: string): boolean {
+  if (json.includes(String.raw`\u`) || !json.isWellFormed() || /\d[eE]\+?\d{3}|\d{200}/.test(json)) return true;
+  let opened = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) opened += 1;
+  }
+  return opened > MAX_DEPTH;
+}
+
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;
+
 const MAX_SEGMENT = 64;
 
 /** `payload.items[2].price`; keys that are no plain words are quoted and cut. */
