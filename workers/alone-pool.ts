@@ -1,7 +1,10 @@
 /** Runs what is handed to it, at most `concurrency` at a time, the rest in order. `run` must not reject. */
 export interface AlonePool<T> {
   add(item: T): void;
-  /** How many more items make no queue longer than `concurrency`. */
+  /**
+   * How many more items make no queue longer than `concurrency`. Without a limit while none waits: of what may be handed
+   * over hardly any is, and a limit would make convoys small instead.
+   */
   readonly room: number;
   /** Resolves when nothing runs or waits. */
   ended(): Promise<void>;
@@ -30,6 +33,7 @@ export function createAlonePool<T>(options: { concurrency: number; run: (item: T
       start();
     },
     get room() {
+      if (waiting.length === 0) return Number.POSITIVE_INFINITY;
       return Math.max(0, 2 * concurrency - running.size - waiting.length);
     },
     async ended() {
