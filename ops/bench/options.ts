@@ -22,7 +22,8 @@ export const usage = `usage: npm run bench -- [part…] [options]
   --json         nothing but JSON on standard output
   --pairs N      rounds in which every contender runs once (default 5)
   --scale F      factor on all amounts, from 0.001 to 10 (default 1)
-  --write        also write docs/benchmarks.md and its figures, from this run alone
+  --write        also write docs/benchmarks.md and its figures; parts that were not run stay if they were
+                 measured on the same day under the same conditions
 
   --help         this text
 `;

@@ -23,9 +23,12 @@ const ourStages: readonly (readonly [stage: string, files: RegExp])[] = [
   ['decode', /\/workers\/(decode|message|claim-check)\.ts|\/core\/events\/(envelope|unstorable|versions)\.ts/],
   ['dedupe (DynamoDB)', /\/workers\/(dedupe|confirm-marks)\.ts/],
   ['accept', /\/workers\/(accept[\w-]*|admit)\.ts/],
-  ['lanes and activations', /\/workers\/(lanes|activate|activation-worker|wake-entries|actors|lease)\.ts/],
+  ['lanes and activations', /\/workers\/(lanes|activat[\w-]*|wake-[\w-]*|actors|crew|leases?|work-signal)\.ts/],
   ['handlers', /\/core\/contexts\//],
-  ['act: fence, window, settle', /\/workers\/(act|fence|window|settle|lane-transaction|execute[\w-]*|deliveries)\.ts/],
+  [
+    'act: fence, window, settle',
+    /\/workers\/(act|convoy|fence|window|settle|lane-transaction|execute[\w-]*|deliveries|seal-bodies)\.ts/,
+  ],
   ['poll and acknowledge (SQS)', /\/workers\/(poll|acknowledge|pipeline|intake[\w-]*)\.ts/],
   ['relay, effects, sweep', /\/workers\/(outbox[\w-]*|effect[\w-]*|sweep)\.ts/],
 ];

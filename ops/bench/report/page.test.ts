@@ -51,7 +51,7 @@ test('what others wrote on the page stays, and a second run replaces the first',
   assert.is(second.split('two').length, 2);
 });
 
-test('results, figures and page are written together', async () => {
+test('results, figures and page are written together; parts of the same conditions stay, others go', async () => {
   const docs = mkdtempSync(join(tmpdir(), 'laneway-report-'));
   try {
     writeFileSync(join(docs, 'benchmarks.md'), '# Benchmarks\n\nOwn words.\n');
@@ -60,6 +60,12 @@ test('results, figures and page are written together', async () => {
     assert.match(readFileSync(join(docs, 'benchmarks/engine.svg'), 'utf8'), 'Laneway');
     assert.is(JSON.parse(readFileSync(join(docs, 'benchmarks/results.json'), 'utf8')).engine.ours, 20_000);
     assert.not.ok(existsSync(join(docs, 'benchmarks/latency.svg')));
+    const { memory, ...others } = results;
+    await writeReport({ ...others, engine: { ...others.engine, ours: 30_000 } }, docs);
+    const together = JSON.parse(readFileSync(join(docs, 'benchmarks/results.json'), 'utf8'));
+    assert.equal([together.engine.ours, together.memory], [30_000, memory]);
+    await writeReport({ ...others, options: { pairs: 3, scale: 1 } }, docs);
+    assert.is(JSON.parse(readFileSync(join(docs, 'benchmarks/results.json'), 'utf8')).memory, undefined);
   } finally {
     rmSync(docs, { recursive: true, force: true });
   }
