@@ -107,7 +107,8 @@ function ratioCells(part: string, contender: string, ratios: Readonly<Record<str
   const ratio = ratios[contender];
   if (ratio === undefined) return ['', ''];
   const bar = bars[part]?.[contender];
-  return [`${withSpread(ratio)} ×`, bar?.least === undefined ? '' : `≥ ${bar.least} ×`];
+  if (bar?.least === undefined) return [`${withSpread(ratio)} ×`, ''];
+  return [`${withSpread(ratio)} ×`, `≥ ${bar.least} ×, ${ratio.median >= bar.least ? 'met' : 'missed'}`];
 }
 
 function pipelineSection({ pipeline }: Results, image: Image): string {
