@@ -2,6 +2,7 @@ import { type ActDependencies, type LaneEnd, newTenure, workLane } from './act.t
 import { createAlonePool } from './alone-pool.ts';
 import type { Activations } from './activate.ts';
 import { type Activation, type ActivationEnd, type ActivationQueue, stalledIntervalMs } from './activation-queue.ts';
+import { type ConvoyDependencies, workConvoy } from './convoy.ts';
 import { type CrewDependencies, type Member, runCrew } from './crew.ts';
 import { createLeases } from './leases.ts';
 import { createSuspects } from './suspects.ts';
@@ -179,11 +180,16 @@ export function startActors(options: ActorOptions): Actors {
       },
     });
 
-    const crewDeps: CrewDependencies = {
+    const convoyDeps: ConvoyDependencies = {
       ...deps,
       limits,
       convoyMs: options.convoyMs,
       lockTimeoutMs: options.lockTimeoutMs,
+    };
+    const crewDeps: CrewDependencies = {
+      clock,
+      limits,
+      workConvoy: (tenures, stop) => workConvoy(convoyDeps, tenures, stop),
       stopping: stopping.signal,
       giveUp: giveUp.signal,
       admit: (activation) => ({

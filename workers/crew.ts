@@ -1,10 +1,11 @@
 import type { Activation, ActivationEnd } from './activation-queue.ts';
-import { type ConvoyDependencies, type ConvoyEnd, workConvoy } from './convoy.ts';
+import type { ConvoyEnd } from './convoy.ts';
 import type { CommittedLane } from './act.ts';
 import type { Tenure } from './fence.ts';
 import type { Lease } from './leases.ts';
 import { isTurnOver } from './lane-limits.ts';
-import { mayShare } from './turns.ts';
+import { type TurnLimits, mayShare } from './turns.ts';
+import type { Clock } from '../core/runtime/clock.ts';
 
 /** A lane that this process works: its activation, its lease and how much of its turn is used. */
 export interface Member {
@@ -23,7 +24,11 @@ export interface Member {
  *      └──some──► convoy ──► claiming …
  *   stopping: the convoy in hand ends, and what is left goes back to the tail
  */
-export interface CrewDependencies extends ConvoyDependencies {
+export interface CrewDependencies {
+  clock: Clock;
+  limits: TurnLimits;
+  /** Works one window of each lane in one transaction. Rejects with `stop`'s reason, or when Postgres is away. */
+  workConvoy(tenures: ReadonlyMap<string, Tenure>, stop: AbortSignal): Promise<ReadonlyMap<string, ConvoyEnd>>;
   /** Fires at shutdown: nothing new is claimed. */
   stopping: AbortSignal;
   /** Fires when the grace of a shutdown is over: transactions in flight are given up. */
@@ -98,7 +103,7 @@ async function workRound(
   const tenures = new Map(held.map(({ activation, tenure }) => [activation.merchantId, tenure]));
   let outcome: ReadonlyMap<string, ConvoyEnd>;
   try {
-    outcome = await workConvoy(deps, tenures, deps.giveUp);
+    outcome = await deps.workConvoy(tenures, deps.giveUp);
     deps.working();
   } catch (error) {
     return {
