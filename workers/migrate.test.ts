@@ -31,6 +31,10 @@ test('migrations bring an empty database to the schema of this release, also whe
   );
   await checkSchema(world.postgres.db);
   assert.match((await runMigrations(env)).output, '"ran":[]');
+  const { rows } = await sql<{ version: string }>`
+    select version from event_schema_versions where event_type = 'CampaignStateChangeRequestedEvent' order by version
+  `.execute(world.postgres.db);
+  assert.is(rows[0]?.version, '1.0.0');
   // IAM is for RDS: elsewhere no role may sign in that could not before.
   assert.equal(await allowIamLogins(world.postgres.db), []);
 });

@@ -1,7 +1,9 @@
 import { connectPostgres } from '../core/clients/postgres.ts';
 import { postgresAccess } from '../core/clients/postgres-access.ts';
 import { ensurePartitions, migrate } from '../core/database/migrate.ts';
+import { registerSchemaVersions } from '../core/database/schema-versions.ts';
 import { allowIamLogins } from '../core/database/iam-logins.ts';
+import { registry } from '../core/events/registry.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { loadMigrationConfig } from '../core/runtime/config.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -28,6 +30,8 @@ try {
   try {
     const ran = await migrate(postgres.db);
     await ensurePartitions(postgres.db, systemClock.now());
+    // Last, when the schema is there: from here on workers of the release before put back what only this one can read.
+    await registerSchemaVersions(postgres.db, registry, systemClock.now());
     const logins = await allowIamLogins(postgres.db);
     log.info('the database has the schema of this release', { ran, logins });
   } finally {

@@ -4,7 +4,7 @@ import type { Database } from './components/database.ts';
 import { databaseName, databaseOwner } from './components/database.ts';
 import { drainMs } from './components/container-service.ts';
 import { visibilitySeconds } from './components/messaging.ts';
-import type { SecretName, SecretReference } from './components/secrets.ts';
+import type { SecretReference, SecretReferences } from './components/secrets.ts';
 import { ports } from './components/security-groups.ts';
 import { databaseUsers } from './permissions.ts';
 import type { Settings } from './settings.ts';
@@ -27,12 +27,20 @@ export interface ProcessSettings {
 export function processSettings(
   settings: Settings,
   database: Database,
-  references: Readonly<Record<SecretName, SecretReference>>,
+  references: SecretReferences,
 ): Record<'worker' | 'gateway' | 'console' | 'migration', ProcessSettings> {
   const { stack, region, accountId, databaseCaBundle, size } = settings;
   const postgresUrl = (user: string) =>
     pulumi.interpolate`postgres://${user}@${database.cluster.endpoint}:${ports.postgres}/${databaseName}`;
-  const secret = (name: SecretName) => references[name].valueFrom;
+  const secret = (name: Exclude<keyof SecretReferences, 'paymentToken'>) => references[name].valueFrom;
+  const { paymentToken } = references;
+  const payment =
+    settings.paymentUrl === undefined || paymentToken === undefined
+      ? { environment: {}, secrets: {} }
+      : {
+          environment: { LANEWAY_PAYMENT_URL: settings.paymentUrl },
+          secrets: { LANEWAY_PAYMENT_TOKEN: paymentToken.valueFrom },
+        };
   const shared = {
     AWS_REGION: region,
     LANEWAY_STACK: stack,
@@ -55,12 +63,14 @@ export function processSettings(
         LANEWAY_VISIBILITY_SECONDS: String(visibilitySeconds),
         LANEWAY_POSTGRES_POOL: String(workerPool(size)),
         LANEWAY_OTLP_ENDPOINT: otlpEndpoint,
+        ...payment.environment,
       },
       secrets: {
         LANEWAY_REDIS_URL: secret('redisUrl'),
         LANEWAY_BODY_HMAC_KEY: secret('bodyHmacKey'),
         LANEWAY_MASTER_KEYS: secret('masterKeys'),
         LANEWAY_AD_NETWORK_CREDENTIALS: secret('adNetworkCredentials'),
+        ...payment.secrets,
       },
     },
     gateway: {

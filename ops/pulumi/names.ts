@@ -8,12 +8,14 @@ export interface Names {
   cacheNodes: readonly string[];
   tables: { dedupe: string; claims: string };
   deadLetterBucket: string;
+  /** Months that are past their retention; workers derive the name. */
+  archiveBucket: string;
   auditBucket: string;
   cluster: string;
   services: { worker: string; gateway: string; console: string };
 }
 
-/** `<stack>-dead-letters`, `<stack>-dedupe` and `<stack>-claims` are what workers derive from LANEWAY_STACK. */
+/** `<stack>-dead-letters`, `<stack>-archive`, `<stack>-dedupe` and `<stack>-claims` are what workers derive from LANEWAY_STACK. */
 export const namesOf = ({ stack, size }: Pick<Settings, 'stack' | 'size'>): Names => ({
   database: `${stack}-database`,
   cache: `${stack}-cache`,
@@ -21,6 +23,7 @@ export const namesOf = ({ stack, size }: Pick<Settings, 'stack' | 'size'>): Name
   cacheNodes: Array.from({ length: size.cache.nodes }, (_, i) => `${stack}-cache-${String(i + 1).padStart(3, '0')}`),
   tables: { dedupe: `${stack}-dedupe`, claims: `${stack}-claims` },
   deadLetterBucket: `${stack}-dead-letters`,
+  archiveBucket: `${stack}-archive`,
   auditBucket: `${stack}-audit`,
   cluster: stack,
   services: { worker: `${stack}-worker`, gateway: `${stack}-gateway`, console: `${stack}-console` },

@@ -37,8 +37,10 @@ const plain = z.strictObject({
     .default('10.40.0.0/16'),
   /** Where operators come from: the networks, VPN mostly, that may reach the console. */
   operatorCidr: z.cidrv4().default('10.0.0.0/8'),
+  /** The payment provider that invoices are collected by, with the secret `paymentToken`; without it they wait. */
+  paymentUrl: z.url({ protocol: /^https$/ }).optional(),
   /** The OpenTelemetry collector that runs beside each service; pin it by digest. */
-  collectorImage: z.string().default('public.ecr.aws/aws-observability/aws-otel-collector:v0.45.1'),
+  collectorImage: z.string().default('public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0'),
 });
 
 export const secretNames = [
@@ -53,7 +55,7 @@ export const secretNames = [
   'adNetworkCredentials',
   'oidcClientSecret',
 ] as const;
-export const optionalSecretNames = ['pagerDutyEndpoint', 'opsgenieEndpoint'] as const;
+export const optionalSecretNames = ['pagerDutyEndpoint', 'opsgenieEndpoint', 'paymentToken'] as const;
 
 export type Environment = keyof typeof sizes;
 
@@ -82,8 +84,10 @@ export function readSettings(): Settings {
     Object.fromEntries(given.filter((key) => !known.has(key)).map((key) => [key, config.get(key)])),
   );
   const missing = secretNames.filter((name) => config.get(name) === undefined);
-  if (!parsed.success || missing.length > 0) {
+  const unpaid = (config.get('paymentUrl') === undefined) !== (config.get('paymentToken') === undefined);
+  if (!parsed.success || missing.length > 0 || unpaid) {
     const faults = (parsed.error?.issues ?? []).map(({ path, message }) => `laneway:${path.join('.')}: ${message}`);
+    if (unpaid) faults.push('laneway:paymentUrl and laneway:paymentToken: give both or neither');
     throw new pulumi.RunError(
       [
         'the settings of this stack are not usable; ops/pulumi/Pulumi.example.yaml has all of them:',

@@ -11,12 +11,16 @@ const GLACIER_AFTER_DAYS = 90;
 /** Longer than dead letters are kept in their queues, so that none refers to a body that is gone. */
 const DEAD_LETTER_DAYS = 60;
 
+/** Read back once when it is written and hardly ever after; from here it can still be read at once. */
+const ARCHIVE_COLD_AFTER_DAYS = 30;
+
 /**
- * Three buckets: bodies too large for a dead letter, the audit archive that nobody can change, and the load balancers' access
- * logs, which only S3's own key may encrypt.
+ * Four buckets: bodies too large for a dead letter, months of data past their retention, the audit archive that nobody can
+ * change, and the load balancers' access logs, which only S3's own key may encrypt.
  */
 export class Buckets extends Component {
   readonly deadLetters: s3.Bucket;
+  readonly archive: s3.Bucket;
   readonly audit: s3.Bucket;
   readonly accessLogs: s3.Bucket;
 
@@ -25,6 +29,7 @@ export class Buckets extends Component {
     const { settings, partition } = shared;
     const { accountId, size, stack } = settings;
     this.deadLetters = this.bucket(name, 'dead-letters', names.deadLetterBucket, keys, size.protectsData);
+    this.archive = this.bucket(name, 'archive', names.archiveBucket, keys, size.protectsData);
     this.audit = this.bucket(name, 'audit', names.auditBucket, keys, size.protectsData, true);
     this.accessLogs = this.bucket(name, 'access-logs', `${stack}-access-logs`, undefined, false);
 
@@ -35,6 +40,16 @@ export class Buckets extends Component {
         filter: {},
         expiration: { days: DEAD_LETTER_DAYS },
         noncurrentVersionExpiration: { noncurrentDays: 7 },
+      },
+    ]);
+    this.keep(name, 'archive', this.archive, [
+      {
+        id: 'archive',
+        status: 'Enabled',
+        filter: {},
+        transitions: [{ days: ARCHIVE_COLD_AFTER_DAYS, storageClass: 'GLACIER_IR' }],
+        expiration: { days: size.auditYears * 365 + 1 },
+        noncurrentVersionExpiration: { noncurrentDays: 30 },
       },
     ]);
     this.keep(name, 'audit', this.audit, [
@@ -58,6 +73,7 @@ export class Buckets extends Component {
       this.own,
     );
     this.allow(name, 'dead-letters', this.deadLetters, []);
+    this.allow(name, 'archive', this.archive, []);
     this.allow(name, 'audit', this.audit, [
       {
         Sid: 'TrailChecks',

@@ -41,7 +41,7 @@ export class Cache extends Component {
         replicationGroupId: names.cache,
         description: 'activations and lanes of Laneway',
         engine: 'valkey',
-        engineVersion: '8.0',
+        engineVersion: '8.2',
         nodeType: size.cache.nodeType,
         numCacheClusters: size.cache.nodes,
         automaticFailoverEnabled: several,

@@ -30,7 +30,7 @@ export type TaskRole = Exclude<Role, 'operator'>;
 
 /** Secrets each task is started with; its execution role can read these and no others. */
 export const secretsOf: Readonly<Record<TaskRole, readonly SecretName[]>> = {
-  worker: ['redisUrl', 'bodyHmacKey', 'masterKeys', 'adNetworkCredentials'],
+  worker: ['redisUrl', 'bodyHmacKey', 'masterKeys', 'adNetworkCredentials', 'paymentToken'],
   gateway: ['corePlatformSecret', 'bodyHmacKey', 'masterKeys'],
   console: ['redisUrl', 'opsPassword'],
   migration: [],
@@ -136,6 +136,10 @@ function targetsOf(target: Target, role: Role, shared: Shared, parts: RoleParts)
       return [pulumi.interpolate`${buckets.deadLetters.arn}/*`];
     case 'deadLetterBucket':
       return [buckets.deadLetters.arn];
+    case 'archiveObjects':
+      return [pulumi.interpolate`${buckets.archive.arn}/*`];
+    case 'archiveBucket':
+      return [buckets.archive.arn];
     case 'messagesKey':
       return [keys.messages.arn];
     case 'dataKey':
@@ -162,7 +166,7 @@ function executionStatements(role: TaskRole, parts: RoleParts): PolicyStatement[
   const { repositories, logs, keys, secrets, database } = parts;
   const owner = database.cluster.masterUserSecrets.apply((all) => all[0]?.secretArn ?? '');
   const readable =
-    role === 'migration' ? [owner] : secretsOf[role].map((secretName) => secrets.references[secretName].arn);
+    role === 'migration' ? [owner] : secretsOf[role].flatMap((secretName) => secrets.references[secretName]?.arn ?? []);
   return [
     {
       Sid: 'LogInToRegistry',

@@ -5,8 +5,14 @@ import { Component, type Shared } from './component.ts';
 import type { Keys } from './keys.ts';
 import { ports } from './security-groups.ts';
 
-export type SecretName =
+type NeededSecret =
   'redisUrl' | 'bodyHmacKey' | 'masterKeys' | 'opsPassword' | 'corePlatformSecret' | 'adNetworkCredentials';
+/** Only where there is a payment provider. */
+type OptionalSecret = 'paymentToken';
+export type SecretName = NeededSecret | OptionalSecret;
+export type SecretReferences = Readonly<
+  Record<NeededSecret, SecretReference> & Record<OptionalSecret, SecretReference | undefined>
+>;
 
 /** A secret as a container is given it: by reference to one version, so that changing it rolls the service. */
 export interface SecretReference {
@@ -21,11 +27,12 @@ export interface SecretReference {
  * owner's.
  */
 export class Secrets extends Component {
-  readonly references: Readonly<Record<SecretName, SecretReference>>;
+  readonly references: SecretReferences;
 
   constructor(name: string, { settings }: Shared, keys: Keys, cache: Cache, options?: pulumi.ComponentResourceOptions) {
     super('Secrets', name, options);
     const { stack, secrets, size } = settings;
+    const { paymentToken } = settings.optionalSecrets;
     const declare = (secretName: string, value: pulumi.Output<string>, description: string): SecretReference => {
       const secret = new secretsmanager.Secret(
         `${name}-${secretName}`,
@@ -66,6 +73,10 @@ export class Secrets extends Component {
         secrets.adNetworkCredentials,
         'what ad networks know us by',
       ),
+      paymentToken:
+        paymentToken === undefined
+          ? undefined
+          : declare('payment-token', paymentToken, 'what the payment provider knows us by'),
     };
     this.registerOutputs();
   }

@@ -17,6 +17,8 @@ export const exampleConfig: Readonly<Record<string, string>> = {
   'laneway:oidcUserInfoEndpoint': 'https://login.example.com/userinfo',
   'laneway:oidcClientId': 'laneway-console',
   'laneway:databaseCaBundle': '-----BEGIN CERTIFICATE-----\nexample\n-----END CERTIFICATE-----\n',
+  'laneway:paymentUrl': 'https://payments.example.com',
+  'laneway:paymentToken': 'example-payment-token-0123456789abcdef',
   'laneway:pagerDutyEndpoint': 'https://events.pagerduty.com/integration/example/enqueue',
   'laneway:opsgenieEndpoint': 'https://api.opsgenie.com/v1/json/amazonsns?apiKey=example',
   ...Object.fromEntries(secretNames.map((name) => [`laneway:${name}`, `example-${name}-0123456789abcdef`])),
@@ -24,6 +26,7 @@ export const exampleConfig: Readonly<Record<string, string>> = {
 
 export const exampleSecretKeys: readonly string[] = [
   ...secretNames.map((name) => `laneway:${name}`),
+  'laneway:paymentToken',
   'laneway:pagerDutyEndpoint',
   'laneway:opsgenieEndpoint',
 ];

@@ -197,6 +197,15 @@ export const graphFaults: readonly GraphFault[] = [
     ),
   },
   {
+    mistake: 'a worker that may not write to the archive',
+    caughtBy: 'the worker reaches every queue',
+    seed: at(
+      POLICY,
+      'roles-worker-task',
+      replaced('policy', 'laneway-production-archive/*', 'laneway-production-arch/*'),
+    ),
+  },
+  {
     mistake: 'a container that runs as root',
     caughtBy: 'containers run as nobody',
     seed: at(TASK, 'worker', replaced('containerDefinitions', '"user":"1000:1000"', '"user":"root"')),

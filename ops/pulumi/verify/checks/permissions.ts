@@ -86,7 +86,7 @@ export const rolesAreForOneAccount: Check = {
 };
 
 export const rolesNameTheirOwn: Check = {
-  name: 'the worker reaches every queue, dead-letter queue, topic and table of the stack, and nothing of another one',
+  name: 'the worker reaches every queue, dead-letter queue, topic, table and bucket of the stack, and nothing of another one',
   complaints: (graph, { topology, names, stack }) => {
     const worker = identityPolicies(graph).find(({ name }) => name === 'roles-worker-task');
     if (worker === undefined) return ['the worker has no policy'];
@@ -115,6 +115,8 @@ export const rolesNameTheirOwn: Check = {
       ),
       ...missing('dynamodb:BatchWriteItem', [names.tables.dedupe]),
       ...missing('dynamodb:PutItem', [names.tables.claims]),
+      ...missing('s3:PutObject', [`${names.deadLetterBucket}/*`, `${names.archiveBucket}/*`]),
+      ...missing('s3:ListBucket', [names.archiveBucket]),
       ...foreign,
     ];
   },
