@@ -11,7 +11,7 @@ import type { Secrets } from './secrets.ts';
 export const databaseName = 'laneway';
 
 /** One connection as the superuser, for what only the owner of a database may do. */
-const connectAdmin = (postgres: RunningPostgres, secrets: Secrets, database: string) =>
+const connectAdmin = (postgres: Pick<RunningPostgres, 'url'>, secrets: Secrets, database: string) =>
   connectPostgres({
     url: postgres.url('postgres', secrets.superuserPassword, database),
     poolSize: 1,
@@ -27,7 +27,7 @@ export interface PreparedDatabase {
 
 /** Database, schema, partitions, passwords of the roles, demo merchants. Leaves alone what is there already. */
 export async function prepareDatabase(
-  postgres: RunningPostgres,
+  postgres: Pick<RunningPostgres, 'url'>,
   secrets: Secrets,
   saveSecrets: () => void,
 ): Promise<PreparedDatabase> {
@@ -53,7 +53,7 @@ export async function prepareDatabase(
   }
 }
 
-async function createDatabase(postgres: RunningPostgres, secrets: Secrets): Promise<void> {
+async function createDatabase(postgres: Pick<RunningPostgres, 'url'>, secrets: Secrets): Promise<void> {
   const admin = connectAdmin(postgres, secrets, 'postgres');
   try {
     const existing = await sql`select from pg_database where datname = ${databaseName}`.execute(admin.db);

@@ -55,6 +55,8 @@ interface Shared {
 const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<StackAddresses['databaseUrl']>[0]) => ({
   ...inheritedEnvironment(),
   ...awsEnvironment(addresses),
+  // Each kind of process signs as itself, so that a recorded run tells who asked for what.
+  AWS_ACCESS_KEY_ID: role === 'laneway_reader' ? 'console' : role.replace('laneway_', ''),
   LANEWAY_STACK: stackName,
   LANEWAY_AWS_ACCOUNT: account,
   LANEWAY_PROCESS_NAME: name,

@@ -190,7 +190,7 @@ const connectClients = () => ({
   dynamodb: connectDynamoDB(),
 });
 
-function addressesOf(servers: Servers, secrets: Secrets): StackAddresses {
+export function addressesOf(servers: Servers, secrets: Secrets): StackAddresses {
   const passwords = {
     laneway_worker: secrets.workerPassword,
     laneway_gateway: secrets.gatewayPassword,
