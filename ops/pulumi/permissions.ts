@@ -58,7 +58,8 @@ export const grants: Readonly<Record<Role, readonly Grant[]>> = {
       sid: 'PutBack',
       actions: ['sqs:ChangeMessageVisibility'],
       target: 'queues',
-      reason: 'hands back at once what it cannot take now; a run in which nothing fails and nobody stops has no need to',
+      reason:
+        'hands back at once what it cannot take now; a run in which nothing fails and nobody stops has no need to',
       recorded: false,
     },
     {

@@ -1,4 +1,4 @@
-// test-deadline: 240s
+// test-deadline: 400s
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
