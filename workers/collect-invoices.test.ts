@@ -62,7 +62,8 @@ async function setUp(paymentMethod: string) {
     },
     async told() {
       const rows = await db.selectFrom('outbox').select('body').orderBy('seq').execute();
-      return rows.map(({ body }) => JSON.parse(String(body)).payload.templateId).join();
+      const payloads = rows.map(({ body }) => JSON.parse(String(body)).payload);
+      return payloads.map(({ templateId, webhookType }) => templateId ?? webhookType).join();
     },
   };
 }
@@ -71,7 +72,7 @@ test('an invoice is collected once it is final, and its owner is told', async ()
   await using s = await setUp('pm_good');
   const paid = await s.reaches('paid', ({ status }) => status === 'paid');
   assert.equal([paid.total_minor, paid.payment_attempts], [4_900, 1]);
-  assert.equal([await s.charges(), await s.told()], ['succeeded', 'invoice-paid']);
+  assert.equal([await s.charges(), await s.told()], ['succeeded', 'invoice.paid,invoice-paid']);
 });
 
 test('a charge that went through without an answer is found, not made a second time', async () => {
@@ -91,7 +92,7 @@ test('a provider that fails inside is asked again under the same key', async () 
 test('a declined card is tried again some days later, and each time its owner is told', async () => {
   await using s = await setUp(`pm_declines_twice_${crypto.randomUUID()}`);
   await s.reaches('the first decline', (row) => row.payment_attempts === 1);
-  assert.equal([await s.charges(), await s.told()], ['failed', 'payment-failed']);
+  assert.equal([await s.charges(), await s.told()], ['failed', 'invoice.payment_failed,payment-failed']);
   s.time.aheadMs += 2 * DAY_MS + 1_000;
   await s.reaches('the second decline', (row) => row.payment_attempts === 2);
   s.time.aheadMs += 3 * DAY_MS + 1_000;
@@ -99,21 +100,25 @@ test('a declined card is tried again some days later, and each time its owner is
   assert.is(paid.payment_attempts, 3);
   assert.equal(
     [await s.charges(), await s.told()],
-    ['failed,failed,succeeded', 'payment-failed,payment-failed,invoice-paid'],
+    [
+      'failed,failed,succeeded',
+      'invoice.payment_failed,payment-failed,invoice.payment_failed,payment-failed,invoice.paid,invoice-paid',
+    ],
   );
 });
 
 test('after the last attempt, or at once for a stolen card, the invoice is given up', async () => {
   await using s = await setUp('pm_stolen');
   await s.reaches('the end', ({ status }) => status === 'uncollectible');
-  assert.equal([await s.charges(), await s.told()], ['failed', 'invoice-uncollectible']);
+  assert.equal([await s.charges(), await s.told()], ['failed', 'invoice.payment_failed,invoice-uncollectible']);
   await using other = await setUp('pm_insufficient_funds');
   for (let attempt = 1; attempt <= 4; attempt++) {
     await other.reaches(`attempt ${attempt}`, (row) => row.payment_attempts === attempt);
     other.time.aheadMs += 6 * DAY_MS;
   }
   assert.is((await other.invoice()).status, 'uncollectible');
-  assert.is(await other.told(), 'payment-failed,payment-failed,payment-failed,invoice-uncollectible');
+  const declined = 'invoice.payment_failed,payment-failed';
+  assert.is(await other.told(), [declined, declined, declined, 'invoice.payment_failed,invoice-uncollectible'].join());
 });
 
 test.run();

@@ -5,7 +5,9 @@ import type { NetworkEffect } from './effect.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { todayIn } from './report-days.ts';
 import { recordLive, recordNetworkFailure } from './writes.ts';
-import type { EffectCall } from '../../events/destination.ts';
+import { tellOwner } from '../notifications/events.ts';
+import { tellApps } from '../webhooks/events.ts';
+import type { EffectCall, EffectContext } from '../../events/destination.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
@@ -69,7 +71,8 @@ export function createCampaignEffect({ accounts, clock }: { accounts: AdAccounts
     },
 
     async recordSuccess(trx, network, call, result, observed, context) {
-      await recordLive(trx, call, network.id, result, context.now);
+      const live = await recordLive(trx, call, network.id, result, context.now);
+      if (live !== undefined) tellState(call, network.id, live.stateBefore, String(result.actual['state']), context);
       if (observed === undefined) return;
       context.emit({
         eventType: 'AdPerformanceDataIngestedEvent',
@@ -83,9 +86,34 @@ export function createCampaignEffect({ accounts, clock }: { accounts: AdAccounts
       });
     },
 
-    recordFailure: (trx, network, call, error, context) =>
-      recordNetworkFailure(trx, call, network.id, error, context.now),
+    async recordFailure(trx, network, call, error, context) {
+      const campaignName = await recordNetworkFailure(trx, call, network.id, error, context.now);
+      if (campaignName === undefined) return;
+      const at = new Date(context.now).toISOString();
+      const about = { campaignId: call.objectKey, adNetworkId: network.id, code: error.code };
+      context.emit(tellApps('campaign.failed', about, at));
+      const filling = { campaignName, network: network.id, reason: error.message };
+      context.emit(tellOwner('campaign-failed', `${call.objectKey}:${network.id}:${call.version}`, filling, at));
+    },
   };
+}
+
+const happened: Readonly<Record<string, string>> = {
+  active: 'campaign.activated',
+  paused: 'campaign.paused',
+  ended: 'campaign.ended',
+};
+
+/** A campaign whose state is as before had something else changed: its name, its budget. */
+function tellState(
+  { objectKey }: EffectCall,
+  adNetworkId: string,
+  before: string | null,
+  state: string,
+  context: EffectContext,
+): void {
+  const webhookType = before === state ? 'campaign.changed' : (happened[state] ?? 'campaign.changed');
+  context.emit(tellApps(webhookType, { campaignId: objectKey, adNetworkId }, new Date(context.now).toISOString()));
 }
 
 async function push(

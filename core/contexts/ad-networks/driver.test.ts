@@ -176,6 +176,14 @@ test('a call that was overtaken by a newer command tells what the network holds 
   assert.equal(await stateOf(world), ['live', 'paused', 'x-1', null]);
   assert.equal(emissions, [
     {
+      eventType: 'ThirdPartyAppWebhookEvent',
+      payload: {
+        webhookType: 'campaign.paused',
+        timestamp: '2026-11-23T12:00:00.000Z',
+        data: { campaignId: 'cmp-1', adNetworkId: 'meta' },
+      },
+    },
+    {
       eventType: 'AdPerformanceDataIngestedEvent',
       payload: {
         adNetworkId: 'meta',
@@ -188,20 +196,43 @@ test('a call that was overtaken by a newer command tells what the network holds 
   ]);
 });
 
-test('a given-up effect fails its own command only, and a newer command clears the error', async () => {
+test('a given-up effect fails its own command only and is told of, and a newer command clears the error', async () => {
   await using world = await createWorld();
   const { db } = world.postgres;
   const driver = driverOf(world);
   await commandTwice(world);
-  const context = { now: NOON, emit: () => undefined, intend: () => undefined };
+  const emissions: Emission[] = [];
+  const context = { now: NOON, emit: (emission: Emission) => void emissions.push(emission), intend: () => undefined };
   const error = new LanewayError('effect.rejected', 'the budget is too small');
   const call = callOf(world, { merchantId: 'shop-1' });
   const giveUp = (eventId: string) =>
     db.transaction().execute((trx) => driver.recordFailure(trx, { ...call, eventId }, error, context));
   await giveUp('event-0001');
   assert.equal(await stateOf(world), ['pending', null, null, null]);
+  assert.equal(emissions, []);
   await giveUp('event-0002');
   assert.equal(await stateOf(world), ['failed', null, null, 'effect.rejected']);
+  assert.equal(emissions, [
+    {
+      eventType: 'ThirdPartyAppWebhookEvent',
+      payload: {
+        webhookType: 'campaign.failed',
+        timestamp: '2026-11-23T12:00:00.000Z',
+        data: { campaignId: 'cmp-1', adNetworkId: 'meta', code: 'effect.rejected' },
+      },
+    },
+    {
+      eventType: 'NotificationDispatchRequestedEvent',
+      payload: {
+        recipientId: 'owner',
+        channel: 'in_app',
+        templateId: 'campaign-failed',
+        payloadForTemplate: { campaignName: 'Winter sale', network: 'meta', reason: 'the budget is too small' },
+        timestamp: '2026-11-23T12:00:00.000Z',
+        idempotencyKey: 'campaign-failed:cmp-1:meta:1',
+      },
+    },
+  ]);
   await runHandler(db, synchronizeCampaignStateWithAdNetworks, [
     lanewayEvent(3, {
       campaignId: 'cmp-1',

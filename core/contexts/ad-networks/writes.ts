@@ -7,7 +7,8 @@ import type { LanewayError } from '../../runtime/errors.ts';
 
 /**
  * Notes what the network holds now. The state becomes `live` only if this call carried what is desired: a call that was
- * overtaken by a newer command tells the truth about the network and nothing about that command.
+ * overtaken by a newer command tells the truth about the network and nothing about that command. Resolves with the state that
+ * the network held before, when the call did carry it.
  */
 export async function recordLive(
   trx: Transaction<Database>,
@@ -15,28 +16,38 @@ export async function recordLive(
   network: string,
   result: EffectResult,
   nowMs: number,
-): Promise<void> {
-  const isCurrent = sql`desired_event_id = ${call.eventId}`;
-  await sql`
-    update campaign_network_states set
+): Promise<{ stateBefore: string | null } | undefined> {
+  const isCurrent = sql`s.desired_event_id = ${call.eventId}`;
+  const { rows } = await sql<{ stateBefore: string | null; isCurrent: boolean }>`
+    with before as (
+      select actual_state from campaign_network_states
+      where merchant_id = ${call.merchantId} and campaign_id = ${call.objectKey} and ad_network_id = ${network}
+      for update
+    )
+    update campaign_network_states s set
       external_id = ${result.externalId},
       actual_state = ${String(result.actual['state'])},
       synced_at = ${new Date(nowMs)}::timestamptz,
-      status = case when ${isCurrent} then 'live' else status end,
-      error_code = case when ${isCurrent} then null else error_code end,
-      error_message = case when ${isCurrent} then null else error_message end
+      status = case when ${isCurrent} then 'live' else s.status end,
+      error_code = case when ${isCurrent} then null else s.error_code end,
+      error_message = case when ${isCurrent} then null else s.error_message end
+    from before
     where merchant_id = ${call.merchantId} and campaign_id = ${call.objectKey} and ad_network_id = ${network}
+    returning before.actual_state as "stateBefore", ${isCurrent} as "isCurrent"
   `.execute(trx);
+  const [row] = rows;
+  return row?.isCurrent === true ? { stateBefore: row.stateBefore } : undefined;
 }
 
+/** Resolves with the campaign's name when the failure is that of what is desired now. */
 export async function recordNetworkFailure(
   trx: Transaction<Database>,
   call: EffectCall,
   network: string,
   error: LanewayError,
   nowMs: number,
-): Promise<void> {
-  await trx
+): Promise<string | undefined> {
+  const row = await trx
     .updateTable('campaign_network_states')
     .set({
       status: 'failed',
@@ -48,7 +59,9 @@ export async function recordNetworkFailure(
     .where('campaign_id', '=', call.objectKey)
     .where('ad_network_id', '=', network)
     .where('desired_event_id', '=', call.eventId)
-    .execute();
+    .returning('desired')
+    .executeTakeFirst();
+  return row?.desired.name;
 }
 
 /** Campaigns that somebody ended at the network: what is desired cannot be made true there any more. */

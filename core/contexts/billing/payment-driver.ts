@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { PaymentProvider } from './payment-provider.ts';
 import { readInvoice } from './reads.ts';
 import { finalizeInvoice, markUncollectible, recordPayment } from './writes.ts';
+import { tellApps } from '../webhooks/events.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectContext, EffectResult } from '../../events/destination.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -71,6 +72,8 @@ export function createPaymentDriver(options: {
       const { totalMinor: amountMinor, currency } = invoice;
       const payment = { invoiceNumber, attempt, providerId: result.externalId, amountMinor, currency, declineCode };
       if (!(await recordPayment(trx, call.merchantId, payment, context.now))) return;
+      const webhookType = declineCode === null ? 'invoice.paid' : 'invoice.payment_failed';
+      context.emit(tellApps(webhookType, { invoiceNumber, attempt, declineCode }, new Date(context.now).toISOString()));
       const amount = `${majorText(amountMinor, currency)} ${currency}`;
       if (declineCode === null) return tell(context, 'invoice-paid', invoiceNumber, attempt, { invoiceNumber, amount });
       await dun(trx, call, { invoiceNumber, attempt, amount, declineCode }, context);

@@ -56,6 +56,15 @@ test('a cycle drafts one invoice for each currency, and intends to collect it wh
       ['payments', 'JPY-2026-10/1', '2026-11-23T13:00:00.000Z'],
     ],
   );
+  assert.equal(
+    run.emissions.map(({ payload }) => [payload['webhookType'], payload['data']]),
+    [
+      ['invoice.drafted', { invoiceNumber: 'EUR-2026-10', billingPeriod: '2026-10' }],
+      ['invoice.drafted', { invoiceNumber: 'JPY-2026-10', billingPeriod: '2026-10' }],
+    ],
+  );
+  // Reckoned anew, they are nothing new.
+  assert.equal((await runHandler(world.postgres.db, runBillingCycle, [cycle(2, '2026-10')])).emissions, []);
 });
 
 test('a period is invoiced once however often its cycle is run; a draft follows the figures, a final invoice does not', async () => {

@@ -1,6 +1,7 @@
 import type { BillingCycle } from './events.ts';
 import { reckonPeriod } from './reads.ts';
 import { writeDrafts } from './writes.ts';
+import { tellApps } from '../webhooks/events.ts';
 import { type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
 
 /**
@@ -19,14 +20,16 @@ export const runBillingCycle = defineHandler<BillingCycle>({
     const { billingPeriod } = payload;
     const drafts = await reckonPeriod(context.trx, merchantId, billingPeriod);
     const cause = { merchantId, billingPeriod, eventId: event.eventId, issuedAt: new Date(payload.timestamp) };
-    const numbers = await writeDrafts(context.trx, cause, drafts, context.now);
-    for (const invoiceNumber of numbers)
+    const written = await writeDrafts(context.trx, cause, drafts, context.now);
+    for (const { invoiceNumber, isNew } of written) {
+      if (isNew) context.emit(event, tellApps('invoice.drafted', { invoiceNumber, billingPeriod }, payload.timestamp));
       context.intend(event, {
         destination: 'payments',
         objectKey: `${invoiceNumber}/1`,
         desired: { invoiceNumber, attempt: 1 },
         notBeforeMs: context.now + DRAFT_MS,
       });
+    }
     return drafts.length === 0 ? skip('nothing is to be paid for this period') : done;
   },
 });

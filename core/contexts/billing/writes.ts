@@ -5,17 +5,17 @@ import { invoiceNumberOf, reckonPeriod } from './reads.ts';
 
 /**
  * Writes a period's invoices as drafts, one a currency. Those that are drafts already are reckoned anew; what was finalised
- * stays as it is. Resolves with the numbers of the drafts.
+ * stays as it is. Resolves with the numbers of the drafts, and whether each is new.
  */
 export async function writeDrafts(
   trx: Transaction<Database>,
   cause: { merchantId: string; billingPeriod: string; eventId: string; issuedAt: Date },
   drafts: readonly Draft[],
   now: number,
-): Promise<string[]> {
+): Promise<{ invoiceNumber: string; isNew: boolean }[]> {
   if (drafts.length === 0) return [];
   const column = <T>(pick: (draft: Draft) => T): T[] => drafts.map(pick);
-  const { rows } = await sql<{ invoiceNumber: string }>`
+  const { rows } = await sql<{ invoiceNumber: string; isNew: boolean }>`
     insert into invoices as i (merchant_id, billing_period, currency, invoice_number, status, lines, total_minor, event_id,
       issued_at, updated_at)
     select ${cause.merchantId}, ${cause.billingPeriod}, currency, number, 'draft', lines, total, ${cause.eventId},
@@ -27,9 +27,10 @@ export async function writeDrafts(
     on conflict (merchant_id, billing_period, currency) do update set
       lines = excluded.lines, total_minor = excluded.total_minor, updated_at = excluded.updated_at
     where i.status = 'draft'
-    returning invoice_number as "invoiceNumber"
+    -- A row that was there before has the transaction that took it over in xmax.
+    returning invoice_number as "invoiceNumber", xmax = 0 as "isNew"
   `.execute(trx);
-  return rows.map(({ invoiceNumber }) => invoiceNumber);
+  return rows;
 }
 
 export interface Payable {

@@ -62,7 +62,10 @@ test('where approval is needed, nothing reaches the networks before an approver 
   const again = within(world, (trx) => writes.requestCampaignState(trx, clerk, { campaignId, state: 'active' }));
   assert.is(await codeOf(again), 'campaigns.illegal_transition');
   const approved = await approve(manager);
-  assert.is(approved.events.length, 1);
+  assert.equal(
+    approved.events.map(({ eventType }) => eventType),
+    ['CampaignStateChangeRequestedEvent', 'NotificationDispatchRequestedEvent'],
+  );
   assert.equal([(await read(world, campaignId)).state], ['active']);
   assert.is(await codeOf(approve(manager)), 'campaigns.illegal_transition');
 });
@@ -72,7 +75,15 @@ test('what was rejected says why, may be changed and asked for again, and an app
   await within(world, (trx) => writes.requireApproval(trx, manager, true));
   const { campaignId } = await within(world, (trx) => writes.createCampaign(trx, clerk, sale));
   const reject = { campaignId, approve: false, reason: 'too expensive' };
-  await within(world, (trx) => writes.decideApproval(trx, manager, reject));
+  const refused = await within(world, (trx) => writes.decideApproval(trx, manager, reject));
+  assert.equal(JSON.parse(String(refused.events[0]?.body)).payload, {
+    recipientId: 'owner',
+    channel: 'in_app',
+    templateId: 'campaign-refused',
+    payloadForTemplate: { campaignName: 'Winter sale', refusedBy: 'user-1', reason: 'too expensive' },
+    timestamp: '2026-11-23T12:00:00.000Z',
+    idempotencyKey: `campaign-refused:${campaignId}:1`,
+  });
   const rejected = await read(world, campaignId);
   assert.equal([rejected.state, rejected.reviewReason], ['rejected', 'too expensive']);
   await within(world, (trx) => writes.changeCampaign(trx, clerk, { campaignId, dailyBudgetMinor: 1_000 }));

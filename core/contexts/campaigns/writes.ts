@@ -5,7 +5,8 @@ import { isApprovalRequired } from './reads.ts';
 import { type RequestableState, checkTransition, isKnownToNetworks } from './state-machine.ts';
 import type { CampaignsTables } from './tables.ts';
 import type { Database } from '../../database/tables.ts';
-import type { BuiltEvent } from '../../events/build.ts';
+import { tellOwner } from '../notifications/events.ts';
+import { type BuiltEvent, buildEvent } from '../../events/build.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 
@@ -100,9 +101,31 @@ export async function decideApproval(
   if (row.state !== 'awaiting_approval')
     throw new LanewayError('campaigns.illegal_transition', `a campaign that is ${row.state} waits for no approval`);
   const review = { reviewed_by: origin.userId ?? null, review_reason: reason ?? null };
-  if (approve) return await moveTo(trx, origin, row, row.requested_state ?? 'active', review);
+  const told = tellDecision(origin, row, approve, reason);
+  if (approve) {
+    const change = await moveTo(trx, origin, row, row.requested_state ?? 'active', review);
+    return { ...change, events: [...change.events, told] };
+  }
   await update(trx, origin, row, { state: 'rejected', ...review });
-  return { campaignId, operationId: undefined, events: [] };
+  return { campaignId, operationId: undefined, events: [told] };
+}
+
+function tellDecision(origin: RequestOrigin, row: CampaignRow, approve: boolean, reason = ''): BuiltEvent {
+  const by = origin.userId ?? 'Somebody';
+  const timestamp = new Date(origin.nowMs).toISOString();
+  const key = `${row.campaign_id}:${row.version}`;
+  const emission = approve
+    ? tellOwner('campaign-approved', key, { campaignName: row.name, approvedBy: by }, timestamp)
+    : tellOwner('campaign-refused', key, { campaignName: row.name, refusedBy: by, reason }, timestamp);
+  return buildEvent(origin.registry, {
+    ...emission,
+    eventId: newId(),
+    merchantId: origin.merchantId,
+    correlationId: origin.correlationId,
+    traceparent: origin.traceparent,
+    sourceService: 'CampaignManagementService',
+    timestamp,
+  });
 }
 
 export interface CampaignFieldsChange {

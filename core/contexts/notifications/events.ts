@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
+import type { Emission } from '../../events/handler.ts';
 import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 
@@ -40,6 +41,27 @@ export const notificationDispatchRequestedPayload = dispatchRequestedV1.extend({
 });
 
 export type NotificationDispatchRequested = z.infer<typeof notificationDispatchRequestedPayload>;
+
+/**
+ * What tells a merchant's owner in the app. `key` names the occurrence: however often it is told of, it is shown once.
+ * @param at ISO 8601: when it happened
+ */
+export const tellOwner = (
+  templateId: string,
+  key: string,
+  payloadForTemplate: Record<string, unknown>,
+  at: string,
+): Emission => ({
+  eventType: 'NotificationDispatchRequestedEvent',
+  payload: {
+    recipientId: 'owner',
+    channel: 'in_app',
+    templateId,
+    payloadForTemplate,
+    timestamp: at,
+    idempotencyKey: `${templateId}:${key}`,
+  },
+});
 
 export const notificationDispatchRequestedEvent: EventDefinition = {
   id: 'evt_notify_dispatch_req_001',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
+import type { Emission } from '../../events/handler.ts';
 import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 
@@ -26,6 +27,15 @@ export const thirdPartyAppWebhookPayload = z.looseObject({
 });
 
 export type ThirdPartyAppWebhook = z.infer<typeof thirdPartyAppWebhookPayload>;
+
+/**
+ * What tells a merchant's third-party apps that something happened.
+ * @param at ISO 8601: when it happened
+ */
+export const tellApps = (webhookType: string, data: Record<string, unknown>, at: string): Emission => ({
+  eventType: 'ThirdPartyAppWebhookEvent',
+  payload: { webhookType, timestamp: at, data },
+});
 
 export const thirdPartyAppWebhookEvent: EventDefinition = {
   id: 'evt_third_party_webhook_001',

@@ -52,11 +52,13 @@ async function setUp(network: FeedAccount['network'] = 'google_merchant') {
     .transaction()
     .execute((trx) => createFeed(trx, 'shop-1', { account, refreshMinutes: 15, fullRefreshHours: 24 }, NOON));
   const emissions: Emission[] = [];
+  /** What merchants and their apps are told. */
+  const told: Emission[] = [];
   let n = 0;
 
   const callOf = (objectKey: string, desired: Record<string, unknown>): EffectCall => ({
     merchantId: 'shop-1',
-    destination: 'any',
+    destination: `product-feed:${network}`,
     objectKey,
     version: 1,
     desired,
@@ -70,7 +72,8 @@ async function setUp(network: FeedAccount['network'] = 'google_merchant') {
     const result = await driver.send(call, new AbortController().signal);
     const context = {
       now: at.ms,
-      emit: (emission: Emission) => void emissions.push(emission),
+      emit: (emission: Emission) =>
+        void (emission.eventType === 'ProductCatalogFeedReadyForSubmissionEvent' ? emissions : told).push(emission),
       intend: () => undefined,
     };
     await db.transaction().execute((trx) => driver.recordSuccess(trx, call, result, undefined, context));
@@ -98,6 +101,7 @@ async function setUp(network: FeedAccount['network'] = 'google_merchant') {
     build,
     submit,
     emissions,
+    told,
     callOf,
     carryOut,
     runDue,
@@ -169,6 +173,13 @@ for (const network of ['google_merchant', 'meta_catalog'] as const) {
     assert.equal(await feed.runDue(), [`product-feed:${network} {"kind":"check","feedId":"${feed.feedId}"}`]);
     const blue = (await feed.items())[2] ?? '';
     assert.match(blue, /^c\.-blue rejected network\./);
+    assert.equal(
+      feed.told.splice(0).map(({ payload }) => payload['data'] ?? payload['payloadForTemplate']),
+      [
+        { feedId: feed.feedId, network, count: 1 },
+        { feedId: feed.feedId, network, count: 1 },
+      ],
+    );
     assert.equal([(await feed.items())[0], (await feed.items())[3]], ['a accepted', 'c.-red accepted']);
 
     // Only what changed goes out; what is no longer offered is removed; what was never sent needs no removal.

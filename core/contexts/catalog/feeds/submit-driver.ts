@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectResult } from '../../../events/destination.ts';
+import type { Emission } from '../../../events/handler.ts';
 import type { DestinationLimits } from '../../../events/destination-limits.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { LanewayError } from '../../../runtime/errors.ts';
@@ -13,6 +14,8 @@ import { createGoogleMerchant } from './google-merchant.ts';
 import { createMetaCatalog } from './meta-catalog.ts';
 import { noteCheck, readPart, noteProducts } from './part-rows.ts';
 import { checkItems } from './check-items.ts';
+import { tellOwner } from '../../notifications/events.ts';
+import { tellApps } from '../../webhooks/events.ts';
 import { type FeedOutcome, feedOutcome, itemVerdict } from './feed-outcome.ts';
 
 /**
@@ -81,12 +84,15 @@ export function createFeedSubmitDriver({ db, merchantApi, metaCatalog, clock }: 
     probe: () => Promise.resolve(undefined),
     satisfies: () => true,
 
-    async recordSuccess(trx, call, { actual }, _, { now }) {
+    async recordSuccess(trx, call, { actual }, _, context) {
+      const { now } = context;
       const wanted = desired.parse(call.desired);
       const key = { merchantId: call.merchantId, feedId: wanted.feedId };
       const { verdicts, again, open } = feedOutcome.parse(actual);
       await recordVerdicts(trx, key, verdicts, wanted.kind === 'part' ? 'submission' : 'check', now);
       await noteProducts(trx, key, again);
+      const refused = verdicts.filter(({ state }) => state === 'rejected').length;
+      if (refused > 0) for (const emission of tellRefused(call, wanted.feedId, refused, now)) context.emit(emission);
       const isOpen = open > 0 || (wanted.kind === 'part' && verdicts.some(({ state }) => state === 'submitted'));
       if (isOpen) await noteCheck(trx, key, new Date(now + CHECK_AFTER_MS));
     },
@@ -111,6 +117,15 @@ export function createFeedSubmitDriver({ db, merchantApi, metaCatalog, clock }: 
       await recordVerdicts(trx, key, verdicts, 'submission', now);
     },
   };
+}
+
+function tellRefused(call: EffectCall, feedId: string, count: number, nowMs: number): Emission[] {
+  const at = new Date(nowMs).toISOString();
+  const network = call.destination.slice(SUBMISSION.length + 1);
+  return [
+    tellApps('feed.items_rejected', { feedId, network, count }, at),
+    tellOwner('feed-items-rejected', `${call.objectKey}:${call.version}`, { feedId, network, count }, at),
+  ];
 }
 
 const bind = <Account>(network: FeedNetwork<Account>, account: Account): BoundNetwork => ({

@@ -76,6 +76,51 @@ export const builtinTemplates: readonly BuiltinTemplate[] = [
     },
   },
   {
+    templateId: 'campaign-refused',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Campaign “{{ campaignName }}” was not approved',
+        text: '{{ refusedBy }} did not approve the campaign “{{ campaignName }}”. {{ reason }}',
+      },
+      de: {
+        subject: 'Kampagne „{{ campaignName }}“ wurde nicht freigegeben',
+        text: '{{ refusedBy }} hat die Kampagne „{{ campaignName }}“ nicht freigegeben. {{ reason }}',
+      },
+    },
+  },
+  {
+    templateId: 'campaign-failed',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Campaign “{{ campaignName }}” could not be brought to {{ network }}',
+        text: '{{ network }} does not hold the campaign “{{ campaignName }}” as you want it: {{ reason }}',
+      },
+      de: {
+        subject: 'Kampagne „{{ campaignName }}“ ließ sich nicht zu {{ network }} bringen',
+        text: '{{ network }} hat die Kampagne „{{ campaignName }}“ nicht so, wie Sie es wünschen: {{ reason }}',
+      },
+    },
+  },
+  {
+    templateId: 'feed-items-rejected',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: '{{ network }} refused {{ count }} products',
+        text: '{{ network }} refused {{ count }} products of the feed {{ feedId }}. The list of its items says what is wrong with each.',
+      },
+      de: {
+        subject: '{{ network }} hat {{ count }} Produkte abgelehnt',
+        text: '{{ network }} hat {{ count }} Produkte des Feeds {{ feedId }} abgelehnt. Die Liste seiner Artikel sagt, was mit jedem nicht stimmt.',
+      },
+    },
+  },
+  {
     templateId: 'maintenance-window',
     category: 'platform',
     version: 1,
