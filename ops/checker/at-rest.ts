@@ -12,6 +12,7 @@ export interface Activity {
   /** Events that lanes have not reached. */
   readonly behind: number;
   readonly deliveries: number;
+  /** Those that are planned for later than any pause between two tries are at rest. */
   readonly intents: number;
   readonly settled: number;
 }
@@ -28,7 +29,8 @@ export async function readActivity(db: Kysely<Database>): Promise<Activity> {
       (select coalesce(sum(m.next_mseq - 1 - coalesce(l.cursor, 0)), 0)::bigint
         from mailbox m left join lanes l using (merchant_id)) as behind,
       (select count(*) from deliveries) as deliveries,
-      (select count(*) from intents where state in ('pending', 'sending', 'unknown')) as intents,
+      (select count(*) from intents where state in ('pending', 'sending', 'unknown')
+        and not (state = 'pending' and coalesce(not_before > now() + interval '15 minutes', false))) as intents,
       (select count(*) from settlements) as settled
   `.execute(db);
   const [row] = rows;
@@ -36,7 +38,7 @@ export async function readActivity(db: Kysely<Database>): Promise<Activity> {
   return row;
 }
 
-/** Nothing left that would happen by itself. `sent`: distinct events that were sent from outside. */
+/** Nothing left that would happen by itself. `sent`: distinct events from outside that can be accepted. */
 export const isAtRest = (sent: number, activity: Activity): boolean =>
   activity.accepted - activity.emittedAccepted >= sent && isIdle(activity);
 
@@ -45,7 +47,7 @@ const isIdle = ({ emittedOpen, deadLettersOpen, behind, deliveries, intents }: A
 
 export interface RestOptions {
   readonly sent: number;
-  /** Messages that queues still hold; asked only when the database is idle although events are missing. */
+  /** Messages that queues still hold; asked only when the database is idle. */
   readonly queued: () => Promise<number>;
   readonly onProgress: (activity: Activity) => void;
   /** Waiting ends after this long without any change. Longer than the longest pause that the engine makes by itself. */
@@ -76,9 +78,10 @@ export async function awaitRest(db: Kysely<Database>, options: RestOptions): Pro
     }
     last = picture;
     const finished =
-      isAtRest(options.sent, activity) ||
-      // Refused at intake: such events are in no table, and in no queue but a dead-letter queue.
-      (isIdle(activity) && performance.now() - movedAt > (options.quietMs ?? 5_000) && (await options.queued()) === 0);
+      // What is refused at intake is in no table, and in no queue but a dead-letter queue.
+      (isAtRest(options.sent, activity) ||
+        (isIdle(activity) && performance.now() - movedAt > (options.quietMs ?? 5_000))) &&
+      (await options.queued()) === 0;
     restful = finished ? restful + 1 : 0;
     if (restful >= 2) return { at: 'rest', activity };
     if (performance.now() - movedAt > options.stallMs) return { at: 'stall', activity };

@@ -5,6 +5,9 @@ import type { ExpectedEvent } from './expected.ts';
 const handler = 'synchronizeCampaignStateWithAdNetworks';
 const statusAtNetwork = { active: 'ACTIVE', paused: 'PAUSED', ended: 'ENDED' } as const;
 
+/** Longer than the longest pause between two tries of a call. */
+const SOON_MS = 900_000;
+
 interface Command {
   readonly merchantId: string;
   readonly campaignId: string;
@@ -83,7 +86,7 @@ function lastCommands(expected: readonly ExpectedEvent[]): Map<string, Command> 
 }
 
 /** What a campaign is after the calls that took effect. */
-const campaignFrom = (calls: readonly NetworkCall[]): Readonly<Record<string, unknown>> =>
+export const campaignFrom = (calls: readonly NetworkCall[]): Readonly<Record<string, unknown>> =>
   calls.reduce<Readonly<Record<string, unknown>>>((campaign, { body }) => ({ ...campaign, ...body }), {});
 
 function twins(calls: readonly NetworkCall[], claimed: ReadonlySet<string>): Finding[] {
@@ -101,15 +104,18 @@ function twins(calls: readonly NetworkCall[], claimed: ReadonlySet<string>): Fin
 }
 
 /** Ours stands in brackets at the end of the name; a campaign without one is known by its whole name. */
-function tagOf({ body }: NetworkCall): string {
+export function tagOf({ body }: NetworkCall): string {
   const name = String(body['name']);
   return /\(([^()]+)\)$/.exec(name)?.[1] ?? name;
 }
 
 /** Intents that rest although what they want was never done. */
 function unfinished(evidence: Evidence, last: ReadonlyMap<string, Command>, dead: ReadonlySet<string>): Finding[] {
-  return evidence.intents.flatMap(({ merchantId, destination, objectKey, state, eventId }) => {
+  const soonMs = Date.now() + SOON_MS;
+  return evidence.intents.flatMap(({ merchantId, destination, objectKey, state, eventId, notBeforeMs }) => {
     if (state === 'done' || dead.has(keyOf(merchantId, eventId, handler))) return [];
+    // Not due yet: an invoice stays a draft for an hour before it is collected.
+    if (state === 'pending' && (notBeforeMs ?? 0) > soonMs) return [];
     const known = [...last.values()].some(
       (command) => command.merchantId === merchantId && command.eventId === eventId,
     );

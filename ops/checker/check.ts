@@ -1,8 +1,10 @@
 import { type Registry, registry as laneway } from '../../core/events/registry.ts';
 import type { SentEvent } from '../load/load-event.ts';
 import { checkCampaigns } from './check-campaigns.ts';
+import { checkMessages } from './check-messages.ts';
 import { checkOrder } from './check-order.ts';
 import { checkPerformance } from './check-performance.ts';
+import { checkPoison } from './check-poison.ts';
 import { checkProducts } from './check-products.ts';
 import { checkSettlements } from './check-settlements.ts';
 import { type Evidence, type Finding, keyOf } from './evidence.ts';
@@ -16,7 +18,9 @@ export interface CheckReport {
   /** (event, handler) pairs that took effect, those of emitted events included. */
   readonly applied: number;
   readonly skipped: number;
-  /** Messages in dead-letter queues. */
+  /** Events that were sent although nobody can read them. */
+  readonly poison: number;
+  /** Messages in dead-letter queues, those of poison included. */
   readonly deadLettered: number;
   readonly lost: number;
   readonly duplicated: number;
@@ -35,13 +39,16 @@ export interface CheckReport {
  */
 export function checkRun(sent: readonly SentEvent[], evidence: Evidence, registry: Registry = laneway): CheckReport {
   const expected = expectedEvents(sent, evidence.emitted, registry);
-  const settled = checkSettlements(expected, evidence);
+  const readable = expected.filter(({ isPoison }) => !isPoison);
+  const settled = checkSettlements(readable, evidence);
   const findings = [
     ...settled.findings,
-    ...checkOrder(expected, evidence),
-    ...checkProducts(expected, evidence, settled.dead),
-    ...checkPerformance(expected, evidence, settled.dead),
-    ...checkCampaigns(expected, evidence, settled.dead),
+    ...checkPoison(sent, evidence),
+    ...checkOrder(readable, evidence),
+    ...checkProducts(readable, evidence, settled.dead),
+    ...checkPerformance(readable, evidence, settled.dead),
+    ...checkCampaigns(readable, evidence, settled.dead),
+    ...checkMessages(evidence),
   ];
   const count = (kind: Finding['kind']) => findings.filter((finding) => finding.kind === kind).length;
   return {
@@ -49,6 +56,7 @@ export function checkRun(sent: readonly SentEvent[], evidence: Evidence, registr
     emitted: expected.filter(({ origin }) => origin === 'emitted').length,
     applied: settled.applied,
     skipped: settled.skipped,
+    poison: expected.length - readable.length,
     deadLettered: evidence.deadLetters.length,
     lost: count('lost'),
     duplicated: count('duplicated'),

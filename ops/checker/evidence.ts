@@ -16,6 +16,8 @@ export interface Evidence {
     objectKey: string;
     state: string;
     eventId: string;
+    /** Not to be tried before; null for at once. */
+    notBeforeMs: number | null;
   }[];
   readonly products: readonly ProductRow[];
   readonly dimensions: readonly { merchantId: string; productId: string; active: boolean; changes: number }[];
@@ -24,6 +26,10 @@ export interface Evidence {
   readonly deadLetters: readonly DeadLetterMessage[];
   /** The fake networks' own log of calls that took effect. */
   readonly calls: readonly NetworkCall[];
+  /** The fake mailbox's own log of messages that it took. */
+  readonly messages: readonly AcceptedMessage[];
+  /** How many messages each address was to get by a channel. */
+  readonly notified: readonly { channel: string; to: string; count: number }[];
 }
 
 export interface Settlement {
@@ -101,6 +107,13 @@ export interface NetworkCall {
   readonly op: 'create' | 'update';
   readonly id: string;
   readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface AcceptedMessage {
+  readonly channel: string;
+  readonly to: readonly string[];
+  /** What we call the message; null where a channel has no place for it. */
+  readonly tag: string | null;
 }
 
 /** One broken promise. */

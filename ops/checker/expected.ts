@@ -10,6 +10,8 @@ export interface ExpectedEvent {
   readonly definition: EventDefinition;
   readonly handlers: readonly HandlerDefinition[];
   readonly payload: unknown;
+  /** Cannot be read: its only end is the dead-letter queue. */
+  readonly isPoison: boolean;
   readonly origin: 'sent' | 'emitted';
   readonly sentAtMs: number;
   /** Events of one producer on one route of one merchant share it: there, and only there, producer order is promised. */
@@ -37,12 +39,14 @@ export function expectedEvents(
       sequence: keyOf(event.merchantId, event.origin, route),
     });
   };
-  for (const { merchantId, event, channel, name, sentAtMs } of sent) {
+  for (const { merchantId, event, channel, name, sentAtMs, isPoison = false } of sent) {
     const { eventId, eventType, payload } = event;
-    add({ merchantId, eventId, eventType, payload, origin: 'sent', sentAtMs, route: `${channel}:${name}` });
+    const route = `${channel}:${name}`;
+    add({ merchantId, eventId, eventType, payload, isPoison, origin: 'sent', sentAtMs, route });
   }
   for (const { merchantId, eventId, eventType, payload, destination, createdAtMs } of emitted) {
-    add({ merchantId, eventId, eventType, payload, origin: 'emitted', sentAtMs: createdAtMs, route: destination });
+    const route = destination;
+    add({ merchantId, eventId, eventType, payload, isPoison: false, origin: 'emitted', sentAtMs: createdAtMs, route });
   }
   return [...expected.values()];
 }

@@ -187,6 +187,7 @@ export async function faultlessRun() {
         ...(await (trx === undefined ? readDatabase(db) : readWithin(trx))),
         deadLetters,
         calls,
+        messages: [],
       });
     },
     async [Symbol.asyncDispose]() {

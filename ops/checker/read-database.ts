@@ -1,9 +1,9 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../core/database/tables.ts';
 import type { Evidence } from './evidence.ts';
 
-type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls'>;
+type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls' | 'messages'>;
 
 /** Reads everything the checker needs as one consistent picture. Any role that may read all rows will do. */
 export const readDatabase = (db: Kysely<Database>): Promise<DatabaseEvidence> =>
@@ -30,10 +30,20 @@ export async function readWithin(trx: Kysely<Database>): Promise<DatabaseEvidenc
       .selectFrom('deliveries')
       .select(['merchant_id as merchantId', 'event_id as eventId', 'handler', 'state'])
       .execute(),
-    intents: await trx
-      .selectFrom('intents')
-      .select(['merchant_id as merchantId', 'destination', 'object_key as objectKey', 'state', 'event_id as eventId'])
-      .execute(),
+    intents: (
+      await trx
+        .selectFrom('intents')
+        .select([
+          'merchant_id as merchantId',
+          'destination',
+          'object_key as objectKey',
+          'state',
+          'event_id as eventId',
+          'not_before',
+        ])
+        .execute()
+    ).map(({ not_before, ...row }) => ({ ...row, notBeforeMs: not_before?.getTime() ?? null })),
+    notified: await readNotified(trx),
     ...(await readContexts(trx)),
   };
 }
@@ -62,6 +72,15 @@ async function readOutbox(trx: Kysely<Database>): Promise<Pick<Evidence, 'emitte
       .filter(({ state }) => state !== 'sent')
       .map((row) => ({ merchantId: row.merchant_id, eventId: row.event_id, state: row.state })),
   };
+}
+
+async function readNotified(trx: Kysely<Database>): Promise<Evidence['notified']> {
+  const { rows } = await sql<Evidence['notified'][number]>`
+    select channel, case channel when 'email' then email else phone end as "to", count(*) as count
+    from notifications join notification_recipients using (merchant_id, recipient_id)
+    where channel in ('email', 'sms') group by 1, 2
+  `.execute(trx);
+  return rows.filter(({ to }) => to !== null);
 }
 
 async function readContexts(

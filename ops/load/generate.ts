@@ -1,12 +1,13 @@
 import type { EventDefinition } from '../../core/events/definition.ts';
 import { envelopeSchema } from '../../core/events/envelope.ts';
 import { type Registry, currentVersion, registry as laneway } from '../../core/events/registry.ts';
-import { type CampaignEvents, campaignEvents } from './campaign-events.ts';
 import type { LoadEvent } from './load-event.ts';
 import { merchantName } from './merchant-names.ts';
-import { performanceEvent } from './performance-events.ts';
-import { type ProductEvents, productEvents } from './product-events.ts';
+import { drawType } from './mix.ts';
 import { type Random, createRandom } from './random.ts';
+import { type Shop, nextPayload, openShop } from './shop.ts';
+import { canSpoil, spoil } from './spoil.ts';
+import { createZipf } from './zipf.ts';
 
 export interface LoadOptions {
   readonly seed: number;
@@ -17,53 +18,83 @@ export interface LoadOptions {
   readonly startMs: number;
   /** When the n-th event happens, for a load that takes its time. Must not fall. Default: a millisecond after the last. */
   readonly timeOf?: (n: number) => number;
+  /** A month such as `2026-10`: billing cycles of it close the load, one for a merchant. */
+  readonly closes?: string;
   readonly registry?: Registry;
 }
 
 /** The share of sends that are followed by a repeat of themselves. */
 const repeated = 0.02;
-
-interface Merchant {
-  readonly merchantId: string;
-  readonly products: ProductEvents;
-  readonly campaigns: CampaignEvents;
-}
+/** The share that is sent after what happened later. */
+const late = 0.01;
+const lateBy = 200;
+const poisoned = 0.005;
+/** How much a merchant sends falls with its rank to the power of this. */
+const skew = 1.1;
+/** At most this share of a load are billing cycles. */
+const closing = 0.02;
+const lateTypes: ReadonlySet<string> = new Set([
+  'AdPerformanceDataIngestedEvent',
+  'ProductCoreDataUpdatedEvent',
+  'OrderDataAttributedToAdEvent',
+]);
 
 /**
- * A load of 60 % performance figures, 30 % product changes and 10 % campaign commands, the same for the same options. What
- * one merchant sends to one queue is in the order in which it must take effect. Some merchants send several times as much
- * as others.
+ * A month of shops' lives: all events of the system in the shares of `mix.ts`, some sent twice, some late, some that nobody
+ * can read, and at the end billing cycles; the same for the same options. But for what is late, what one merchant sends to
+ * one queue is in the order in which it happened.
  */
 export function* generateLoad(options: LoadOptions): Generator<LoadEvent, void, undefined> {
   const { seed, events, merchants, startMs, timeOf = (n) => startMs + n, registry = laneway } = options;
   const random = createRandom(seed);
-  const known = new Map<string, Merchant>();
-  const pendingRepeats: { at: number; load: LoadEvent }[] = [];
+  const rankOf = createZipf(merchants, skew);
+  const shops = new Map<string, Shop>();
+  const cycles = options.closes === undefined ? 0 : Math.min(merchants, Math.floor(events * closing));
+  const drawn = events - cycles;
+  let waiting: { at: number; load: LoadEvent }[] = [];
 
-  for (let n = 0; n < events; n++) {
-    const merchantId = merchantName(Math.floor(merchants * random.next() ** 1.4));
-    const merchant = known.get(merchantId) ?? newMerchant(merchantId, random);
-    known.set(merchantId, merchant);
-    const load = oneEvent(merchant, random, { n, seed, atMs: timeOf(n), registry });
-    yield load;
-    if (random.chance(repeated)) pendingRepeats.push({ at: n + random.below(30), load });
-    while (pendingRepeats[0] !== undefined && pendingRepeats[0].at <= n) {
-      const due = pendingRepeats.shift();
-      if (due !== undefined) yield repeatOf(due.load);
-    }
+  for (let n = 0; n < drawn; n++) {
+    const shop = shopAt(shops, visited(n, drawn, merchants) ?? rankOf(random), random);
+    const eventType = drawType(random, n);
+    const payload = nextPayload(shop, eventType, random, { n, atMs: timeOf(n), startMs });
+    const good = makeEvent(shop.merchantId, eventType, payload, { n, seed, atMs: timeOf(n), registry });
+    const load = random.chance(poisoned) && canSpoil(good) ? spoil(good, random) : good;
+    const delayed = random.chance(late) && lateTypes.has(eventType) ? 1 + random.below(lateBy) : 0;
+    if (delayed > 0) waiting.push({ at: n + delayed, load });
+    else yield load;
+    if (random.chance(repeated)) waiting.push({ at: n + delayed + random.below(30), load: repeatOf(load) });
+    for (const { load: due } of waiting.filter(({ at }) => at <= n)) yield due;
+    waiting = waiting.filter(({ at }) => at > n);
   }
-  for (const { load } of pendingRepeats) yield repeatOf(load);
+  for (const { load } of waiting.toSorted((a, b) => a.at - b.at)) yield load;
+  for (let rank = 0; rank < cycles; rank++) {
+    const { merchantId } = shopAt(shops, rank, random);
+    const payload = {
+      merchantId,
+      billingPeriod: options.closes,
+      timestamp: new Date(timeOf(drawn + rank)).toISOString(),
+    };
+    const place = { n: drawn + rank, seed, atMs: timeOf(drawn + rank), registry };
+    const load: LoadEvent = { ...makeEvent(merchantId, 'BillingCycleEvent', payload, place), isClosing: true };
+    yield load;
+    if (random.chance(repeated)) yield repeatOf(load);
+  }
 }
 
-const newMerchant = (merchantId: string, random: Random): Merchant => ({
-  merchantId,
-  products: productEvents(random),
-  campaigns: campaignEvents(merchantId, random),
-});
+/** Every fourth event goes round the merchants, as long as that leaves nobody out and the rest to chance. */
+const visited = (n: number, events: number, merchants: number): number | undefined =>
+  n % 4 === 0 && n / 4 < merchants && events >= 4 * merchants ? n / 4 : undefined;
+
+function shopAt(shops: Map<string, Shop>, rank: number, random: Random): Shop {
+  const merchantId = merchantName(rank);
+  const shop = shops.get(merchantId) ?? openShop(merchantId, random);
+  shops.set(merchantId, shop);
+  return shop;
+}
 
 const repeatOf = (load: LoadEvent): LoadEvent => ({
   ...load,
-  deduplicationId: `${load.event.eventId}.again`,
+  deduplicationId: `${load.deduplicationId}.again`,
   resendOf: load.event.eventId,
 });
 
@@ -72,33 +103,27 @@ const versionOf = (definition: EventDefinition, payload: unknown): string =>
   (definition.versions.findLast(({ schema }) => schema.safeParse(payload).success) ?? currentVersion(definition))
     .version;
 
-function oneEvent(
-  { merchantId, products, campaigns }: Merchant,
-  random: Random,
+function makeEvent(
+  merchant: string,
+  eventType: string,
+  payload: Record<string, unknown>,
   { n, seed, atMs, registry }: { n: number; seed: number; atMs: number; registry: Registry },
 ): LoadEvent {
-  const timestamp = new Date(atMs).toISOString();
-  const kind = random.next();
-  const [eventType, payload] =
-    kind < 0.6
-      ? (['AdPerformanceDataIngestedEvent', performanceEvent(random, n, atMs)] as const)
-      : kind < 0.9
-        ? (['ProductCoreDataUpdatedEvent', products.next(timestamp)] as const)
-        : (['CampaignStateChangeRequestedEvent', campaigns.next(timestamp)] as const);
   const definition = registry.get(eventType);
   if (definition === undefined) throw new Error(`${eventType} is not in the registry`);
   const event = envelopeSchema.parse({
     eventId: `load-${seed}-${String(n + 1).padStart(7, '0')}`,
     eventType,
     eventVersion: versionOf(definition, payload),
-    timestamp,
+    timestamp: new Date(atMs).toISOString(),
     sourceService: definition.sourceContext,
     correlationId: `load-${seed}-${n + 1}`,
-    merchantId,
+    // What belongs to no merchant travels in a lane of its own.
+    ...(definition.laneWithoutMerchant === undefined ? { merchantId: merchant } : {}),
     payload,
   });
   return {
-    merchantId,
+    merchantId: definition.laneWithoutMerchant ?? merchant,
     event,
     body: JSON.stringify(event),
     ...(definition.topic === undefined

@@ -12,6 +12,10 @@ export interface LoadEvent {
   readonly deduplicationId: string;
   /** The event that this send repeats. */
   readonly resendOf?: string;
+  /** Cannot be read: it must end in the dead-letter queue, and nowhere else. */
+  readonly isPoison?: true;
+  /** Closes its merchant's month, so that what went before must have taken effect when it is sent. */
+  readonly isClosing?: true;
 }
 
 /** A send that was acknowledged, in the order in which its merchant's sends to that queue or topic were. */

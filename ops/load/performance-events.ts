@@ -9,7 +9,7 @@ const hourMs = 3_600_000;
  * Reports of one merchant's figures. Many speak of the same day and campaign, and what was read earlier may be sent later:
  * the newest reading must win, in whatever order they arrive.
  */
-export function performanceEvent(random: Random, n: number, atMs: number): Record<string, unknown> {
+export function performanceEvent(random: Random, n: number, atMs: number, currency = 'EUR'): Record<string, unknown> {
   const campaign = random.below(3);
   const readAtMs = atMs - hourMs + random.below(hourMs / 1_000) * 1_000 + (n % 1_000);
   return {
@@ -23,7 +23,7 @@ export function performanceEvent(random: Random, n: number, atMs: number): Recor
       clicks: random.below(5_000),
       conversions: random.below(400) / 4,
       spendMicros: random.below(900_000_000),
-      currency: 'EUR',
+      currency,
     },
     timestamp: new Date(readAtMs).toISOString(),
   };

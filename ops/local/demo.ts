@@ -46,11 +46,18 @@ async function run(stack: RunningStack, signal: AbortSignal, say: (state: string
   }
 }
 
-/** A load of its own for each demo merchant, without end and without campaigns: those come from the gateway. */
+/** Campaigns come from the gateway, and what speaks of plans, affiliates or feeds needs them to be there. */
+const shown = new Set([
+  'AdPerformanceDataIngestedEvent',
+  'ProductCoreDataUpdatedEvent',
+  'OrderDataAttributedToAdEvent',
+]);
+
+/** A load of its own for each demo merchant, without end. */
 function* endlessLoad(merchantId: string): Generator<LoadEvent> {
   const seed = randomInt(2 ** 31);
   for (const load of generateLoad({ seed, events: Infinity, merchants: 1, startMs: Date.now(), timeOf: Date.now })) {
-    if (load.event.eventType === 'CampaignStateChangeRequestedEvent' || load.resendOf !== undefined) continue;
+    if (!shown.has(load.event.eventType) || load.resendOf !== undefined || load.isPoison === true) continue;
     const event = { ...load.event, eventId: randomUUID(), correlationId: randomUUID(), merchantId };
     yield { ...load, merchantId, event, body: JSON.stringify(event), deduplicationId: event.eventId };
   }

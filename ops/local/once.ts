@@ -1,18 +1,28 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import type { Kysely } from 'kysely';
 import { randomInt } from 'node:crypto';
 import { registry } from '../../core/events/registry.ts';
-import { type Activity, awaitRest } from '../checker/at-rest.ts';
+import { connectPostgres } from '../../core/clients/postgres.ts';
+import type { Database } from '../../core/database/tables.ts';
+import { type Activity, type Rest, awaitRest } from '../checker/at-rest.ts';
 import { type CheckReport, checkRun } from '../checker/check.ts';
+import { effectiveEvents } from '../checker/effective-events.ts';
 import { readDatabase } from '../checker/read-database.ts';
 import { readOpen } from '../checker/read-open.ts';
 import { drainDeadLetters } from '../checker/read-dead-letters.ts';
+import { readMessages } from '../checker/read-messages.ts';
+import { readMoney } from '../checker/read-money.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
 import { readReportFigures } from '../checker/read-reports.ts';
 import { reportAds } from '../checker/recompute-reports.ts';
-import type { Report } from '../checker/report-money.ts';
+import { type Report, reportMoney } from '../checker/report-money.ts';
 import { generateLoad } from '../load/generate.ts';
-import type { SentEvent } from '../load/load-event.ts';
+import type { LoadEvent, SentEvent } from '../load/load-event.ts';
+import { monthBefore } from '../load/month-before.ts';
+import { prepareShops } from '../load/prepare-shops.ts';
 import { sendLoad } from '../load/send.ts';
+import { databaseName } from './database.ts';
+import type { OnceResult } from './once-result.ts';
 import type { StartOptions } from './options.ts';
 import { type Progress, thousands } from './progress.ts';
 import type { RunningStack } from './stack.ts';
@@ -22,65 +32,79 @@ const stallMs = 180_000;
 const reportEveryMs = 2_000;
 const findingsShown = 20;
 
-export interface OnceResult {
-  readonly events: number;
-  readonly emitted: number;
-  readonly resent: number;
-  readonly applied: number;
-  readonly skipped: number;
-  readonly deadLettered: number;
-  readonly lost: number;
-  readonly duplicated: number;
-  readonly reordered: number;
-  readonly eventsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly seed: number;
-  /** What the system's reports say, beside what the sent events come to. */
-  readonly reports: Readonly<Record<string, Report>>;
-}
-
-/** Sends a load, waits until everything rests, and lets the checker compare what was sent with what the stores hold. */
+/**
+ * Sends a month of shops' lives and waits until everything rests, then closes the month and waits again: an invoice is made of
+ * what was known when it was. At the end the checker compares what was sent with what the stores hold.
+ */
 export async function runOnce(
   stack: RunningStack,
   options: Pick<StartOptions, 'events' | 'merchants' | 'seed'>,
   progress: Progress,
   signal: AbortSignal,
-): Promise<OnceResult & { stalled: boolean }> {
+): Promise<OnceResult> {
   const seed = options.seed ?? randomInt(2 ** 31);
   const { workers, redisUrl } = stack.describe();
   progress.note(`workers ${workers.map(({ pid }) => pid).join(', ')}, Redis ${redisUrl}, seed ${seed}`);
+  const month = monthBefore(Date.now());
+  const spanMs = month.endMs - month.startMs;
   const load = [
-    ...generateLoad({ seed, events: options.events, merchants: options.merchants, startMs: Date.now() - 3_600_000 }),
+    ...generateLoad({
+      ...options,
+      seed,
+      startMs: month.startMs,
+      timeOf: (n) => month.startMs + Math.floor((n * spanMs) / options.events),
+      closes: month.name,
+    }),
   ];
+  const appsUrl = `${stack.describe().adNetworkUrl}/apps`;
+  await progress.step('shops', () =>
+    withOwner(stack, (db) => prepareShops(db, load, { startMs: month.startMs, nowMs: Date.now(), appsUrl })),
+  );
   const startedAtMs = Date.now();
   const say = atMostEvery(reportEveryMs, progress);
-  const sent = await progress.step(
-    'sending',
-    () =>
-      sendLoad(load, {
-        ...stack.clients,
-        ...stack.addresses,
-        signal,
-        onSent: (count) => say(`sent ${thousands(count)} of ${thousands(load.length)}`),
-      }),
-    (all) =>
-      `sent ${thousands(options.events)} events of ${thousands(options.merchants)} merchants, ${all.length - options.events} of them twice`,
+  const sent: SentEvent[] = [];
+  const sendPart = async (what: string, part: readonly LoadEvent[]): Promise<void> => {
+    const acknowledged = await progress.step(
+      `sending ${what}`,
+      () =>
+        sendLoad(part, {
+          ...stack.clients,
+          ...stack.addresses,
+          signal,
+          onSent: (count) => say(`sent ${thousands(count)} of ${thousands(part.length)}`),
+        }),
+      (all) => `sent ${thousands(all.length)} messages of ${what}`,
+    );
+    sent.push(...acknowledged);
+    signal.throwIfAborted();
+  };
+  const settle = async (): Promise<Rest> => {
+    const expected = new Set(sent.filter(({ isPoison }) => isPoison !== true).map(({ event }) => event.eventId)).size;
+    return await progress.step(
+      'settling',
+      () =>
+        awaitRest(stack.reader.db, {
+          sent: expected,
+          queued: () => messagesQueued(stack),
+          onProgress: (activity) => say(describeActivity(activity, expected)),
+          stallMs,
+          signal,
+        }),
+      ({ at, activity }) => (at === 'rest' ? 'everything rests' : `stalled: ${describeActivity(activity, expected)}`),
+    );
+  };
+  await sendPart(
+    'a month',
+    load.filter(({ isClosing }) => isClosing !== true),
   );
-  signal.throwIfAborted();
-  const rest = await progress.step(
-    'settling',
-    () =>
-      awaitRest(stack.reader.db, {
-        sent: options.events,
-        queued: () => messagesQueued(stack),
-        onProgress: (activity) => say(describeActivity(activity, options.events)),
-        stallMs,
-        signal,
-      }),
-    ({ at, activity }) =>
-      at === 'rest' ? 'everything rests' : `stalled: ${describeActivity(activity, options.events)}`,
-  );
+  let rest = await settle();
+  if (rest.at === 'rest') {
+    await sendPart(
+      `the billing of ${month.name}`,
+      load.filter(({ isClosing }) => isClosing === true),
+    );
+    rest = await settle();
+  }
   if (rest.at === 'stall') for (const line of await readOpen(stack.reader.db)) progress.note(`open: ${line}`);
   const { report, reports } = await progress.step('checking', () => check(stack, sent));
   for (const [name, { match, differences }] of Object.entries(reports))
@@ -104,22 +128,34 @@ async function check(
 ): Promise<{ report: CheckReport; reports: Record<string, Report> }> {
   const names = [...registry.values()].map(({ deadLetterQueue }) => deadLetterQueue);
   const deadLetterQueues = Object.fromEntries(names.map((name) => [name, stack.addresses.queueUrl(name)]));
+  const { adNetworkUrl } = stack.describe();
+  const { db } = stack.reader;
   const evidence = {
-    ...(await readDatabase(stack.reader.db)),
+    ...(await readDatabase(db)),
     deadLetters: await drainDeadLetters(stack.clients.sqs, deadLetterQueues),
-    calls: await readNetworkLog(stack.describe().adNetworkUrl),
+    calls: await readNetworkLog(adNetworkUrl),
+    messages: await readMessages(adNetworkUrl),
   };
-  // What never took effect is in no report.
-  const dead = new Set(evidence.deadLetters.map(({ merchantId, eventId }) => JSON.stringify([merchantId, eventId])));
-  const events = [...sent.map(({ merchantId, event }) => ({ ...event, merchantId })), ...evidence.emitted]
-    .filter(({ merchantId, eventId }) => !dead.has(JSON.stringify([merchantId, eventId])))
-    .map(({ merchantId, eventId, eventType, payload }) => ({
-      merchantId,
-      eventId,
-      eventType,
-      payload: typeof payload === 'object' && payload !== null ? { ...payload } : {},
-    }));
-  return { report: checkRun(sent, evidence), reports: reportAds(events, await readReportFigures(stack.reader.db)) };
+  const events = effectiveEvents(sent, evidence);
+  return {
+    report: checkRun(sent, evidence),
+    reports: { ...reportAds(events, await readReportFigures(db)), ...reportMoney(events, await readMoney(db)) },
+  };
+}
+
+async function withOwner(stack: RunningStack, work: (db: Kysely<Database>) => Promise<void>): Promise<void> {
+  const owner = connectPostgres({
+    url: stack.servers.postgres.current.url('postgres', stack.secrets.superuserPassword, databaseName),
+    poolSize: 1,
+    applicationName: 'laneway-once',
+    statementTimeoutMs: 60_000,
+    idleInTransactionTimeoutMs: 60_000,
+  });
+  try {
+    await work(owner.db);
+  } finally {
+    await owner.close();
+  }
 }
 
 async function messagesQueued({ clients, addresses }: RunningStack): Promise<number> {

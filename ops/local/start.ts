@@ -13,7 +13,8 @@ import { join, relative, resolve } from 'node:path';
 import { dataPaths, prepareDataFolder, projectRoot, startOver } from './data-folder.ts';
 import { startDemo } from './demo.ts';
 import { type ProcessRecord, recordProcesses, stopLeftovers } from './leftovers.ts';
-import { type OnceResult, runOnce } from './once.ts';
+import { type OnceResult, isFaultless } from './once-result.ts';
+import { runOnce } from './once.ts';
 import { type StartOptions, parseOptions, usage } from './options.ts';
 import { createProgress, explain } from './progress.ts';
 import { isLocked, takeRunLock } from './run-lock.ts';
@@ -125,14 +126,13 @@ async function prepare(
 }
 
 async function checkOnce(stack: RunningStack, options: StartOptions, signal: AbortSignal): Promise<Ending> {
-  const { stalled, ...result } = await runOnce(stack, options, createProgress(), signal);
-  const faultless = !stalled && result.lost === 0 && result.duplicated === 0 && result.reordered === 0;
-  return { exitCode: faultless ? 0 : 1, result: options.json ? JSON.stringify(result) : summaryOf(result) };
+  const result = await runOnce(stack, options, createProgress(), signal);
+  return { exitCode: isFaultless(result) ? 0 : 1, result: options.json ? JSON.stringify(result) : summaryOf(result) };
 }
 
 const summaryOf = (result: OnceResult): string =>
   Object.entries(result)
-    .map(([name, value]) => `${name.padEnd(16)}${value}`)
+    .map(([name, value]) => `${name.padEnd(16)}${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join('\n');
 
 async function keepRunning(

@@ -11,6 +11,7 @@ import { metaRoutes } from './meta.ts';
 import { openObjectStore } from './object-store.ts';
 import { paymentRoutes } from './payments.ts';
 import { productFeedRoutes } from './product-feeds.ts';
+import { thirdPartyAppRoutes } from './third-party-apps.ts';
 import { tiktokRoutes } from './tiktok.ts';
 
 /** Everything that stands for the world outside: ad networks, their control, the log of accepted calls, a mailbox. */
@@ -32,6 +33,7 @@ export function createApp(dir: string) {
   app.route('/', mailboxRoutes(dir, messageFaults));
   app.route('/', paymentRoutes(dir, messageFaults));
   app.route('/', productFeedRoutes(dir));
+  app.route('/', thirdPartyAppRoutes(dir));
   app.route('/google_ads', googleAdsRoutes(parts));
   app.route('/meta', metaRoutes(parts));
   app.route('/tiktok', tiktokRoutes(parts));
