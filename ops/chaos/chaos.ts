@@ -52,7 +52,8 @@ async function run(options: ChaosOptions): Promise<Ending> {
     for (const finding of findings.slice(0, findingsShown)) say(finding);
     if (findings.length > findingsShown) say(`… and ${findings.length - findingsShown} more`);
     const output = options.json ? JSON.stringify(result) : summaryOf(result);
-    ending = { exitCode: isFaultless(result) && !result.stalled ? 0 : 1, output };
+    const faultless = isFaultless(result) && (result.partners?.findings.length ?? 0) === 0;
+    ending = { exitCode: faultless && !result.stalled ? 0 : 1, output };
   } catch (error) {
     say(explain(error));
     if (interruption.signal.aborted) ending = { exitCode: 130 };
@@ -80,9 +81,11 @@ function takeFolder({ dataDir: named }: ChaosOptions, teardown: ReturnType<typeo
   return dataDir;
 }
 
-const summaryOf = ({ faults, ...figures }: ChaosResult): string =>
+const summaryOf = ({ faults, partners, ...figures }: ChaosResult): string =>
   [
-    ...Object.entries(figures).map(([name, value]) => `${name.padEnd(18)}${value}`),
+    ...Object.entries({ ...figures, ...(partners === undefined ? {} : { partners: JSON.stringify(partners) }) }).map(
+      ([name, value]) => `${name.padEnd(18)}${value}`,
+    ),
     ...faults.map(
       ({ kind, target, recoveredMs }) =>
         `${`${kind} ${target}`.padEnd(34)}commits again after ${recoveredMs ?? '-'} ms`,

@@ -14,6 +14,7 @@ test('what is left out follows from the number of events: a fault every 800, fiv
       rate: 160,
       troubled: 0.08,
       leaseMs: 8_000,
+      mix: false,
       json: false,
       dataDir: undefined,
     },

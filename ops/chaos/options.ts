@@ -14,6 +14,8 @@ export interface ChaosOptions {
   readonly troubled: number;
   /** How long a worker may be silent before another one takes its lanes. */
   readonly leaseMs: number;
+  /** All events of the product, with partners that fail, instead of events made for chaos. */
+  readonly mix: boolean;
   readonly json: boolean;
   /** Where data and logs are kept afterwards; undefined: nowhere. */
   readonly dataDir: string | undefined;
@@ -34,6 +36,7 @@ export const usage = `usage: npm run chaos -- [options]
   --workers N      worker processes (default 3)
   --rate N         events sent per second (default: five seconds from one fault to the next)
   --troubled N     per cent of events that a handler has trouble with (default 8)
+  --mix            all events of the product, with ad networks and mail that fail, in place of events made for chaos
   --data DIR       keep data and logs there
   --json           nothing but JSON on standard output
   --help           this text
@@ -49,6 +52,7 @@ const flags = {
   troubled: { type: 'string' },
   'lease-ms': { type: 'string' },
   data: { type: 'string' },
+  mix: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -74,6 +78,7 @@ export function parseChaosOptions(args: readonly string[]): ParsedChaosOptions {
         rate: whole('--rate', values.rate, 1, 100_000) ?? usualRate,
         troubled: (whole('--troubled', values.troubled, 0, 100) ?? 8) / 100,
         leaseMs: whole('--lease-ms', values['lease-ms'], 1_000, 600_000) ?? 8_000,
+        mix: values.mix,
         json: values.json,
         dataDir: dataFolder(values.data),
       },

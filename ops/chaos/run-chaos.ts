@@ -12,7 +12,10 @@ import { awaitQuiet } from './await-quiet.ts';
 import { type Judgement, checkHistory } from './check-history.ts';
 import { type InjectedFault, disturb } from './disturb.ts';
 import { countStaleCalls } from './find-overlaps.ts';
+import { beginMix } from './begin-mix.ts';
+import type { PartnerJudgement } from './check-partners.ts';
 import { generateChaosLoad } from './generate-events.ts';
+import { generateMix } from './mix.ts';
 import type { History } from './history.ts';
 import { createHistoryTables } from './history-tables.ts';
 import { operate } from './operate.ts';
@@ -44,6 +47,8 @@ export interface ChaosResult extends Omit<Judgement, 'findings' | 'recoveries'> 
   readonly warnings: number;
   readonly seconds: number;
   /** Something was left to do, and nothing moved any more. */
+  /** What the world outside holds, of a run over the mix. */
+  readonly partners?: PartnerJudgement;
   readonly stalled: boolean;
   readonly faults: readonly (Pick<InjectedFault, 'kind' | 'target' | 'afterEvents' | 'durationMs' | 'failure'> & {
     readonly recoveredMs: number | null;
@@ -76,24 +81,35 @@ export async function runChaos(
   run.teardown.add(undefined, () => admin.close());
   await createHistoryTables(admin.db);
 
-  const load = [...generateChaosLoad({ ...options, startMs: Date.now() - 3_600_000 })];
+  const load = options.mix
+    ? generateMix(options)
+    : [...generateChaosLoad({ ...options, startMs: Date.now() - 3_600_000 })];
   const producers = createProducers(stack, signal);
+  const mix = options.mix ? await beginMix(stack, admin.db, load, options.seed) : undefined;
   const faults = await disturb({
-    load,
+    load: load.filter(({ isClosing }) => isClosing !== true),
     rate: options.rate,
     schedule: scheduleFaults(options.seed, options),
     disturbed: { stack, dataDir, proxies, isBack, ...producers },
-    producers,
+    producers: mix === undefined ? producers : mix.troubling(producers),
     say,
   });
+  const closing = load.filter(({ isClosing }) => isClosing === true);
+  if (closing.length > 0) {
+    const before = expectedEvents(producers.sent, chaosRegistry).length;
+    await awaitQuiet(admin.db, { sent: before, say, signal });
+    await producers.sendPaced(closing, options.rate, () => undefined);
+  }
   const sent = expectedEvents(producers.sent, chaosRegistry);
   say(`sent ${sent.length} events, all ${faults.length} faults are over`);
   const quiet = await awaitQuiet(admin.db, { sent: sent.length, say, signal });
   const redriven = await operate(admin.db);
   say(`the operator has asked for ${redriven} pairs again`);
   const stalled = !(await awaitQuiet(admin.db, { sent: sent.length, say, signal })) || !quiet;
+  const partners = mix === undefined ? undefined : await mix.judge(producers.sent, { say, signal });
 
-  const history = await readHistory(stack, sent, faults);
+  const emitted = partners?.emitted ?? [];
+  const history = await readHistory(stack, [...sent, ...expectedEvents(emitted, chaosRegistry)], faults);
   const { findings, recoveries, ...judgement } = checkHistory(history);
   const starts = readStarts(stack.workers.map(({ name }) => startsFileOf(dataDir, name)));
   const count = (outcome: string) => history.ends.filter((end) => end.outcome === outcome).length;
@@ -112,13 +128,14 @@ export async function runChaos(
     staleCalls: countStaleCalls(starts, history.commits),
     warnings: stack.workers.reduce((sum, { name }) => sum + warningsIn(dataDir, name), 0),
     seconds: Math.round((performance.now() - startedAt) / 1_000),
-    stalled,
+    stalled: stalled || partners?.rested === false,
+    ...(partners === undefined ? {} : { partners: partners.judgement }),
     faults: faults.map(({ kind, target, afterEvents, durationMs, failure }, index) => ({
       ...{ kind, target, afterEvents, durationMs, failure },
       recoveredMs: recoveries[index] ?? null,
     })),
   };
-  return { result, findings };
+  return { result, findings: [...findings, ...(partners?.judgement.findings ?? [])] };
 }
 
 async function startDisturbedStack(options: ChaosOptions, { dataDir, record, teardown, say, signal }: ChaosRun) {

@@ -1,0 +1,75 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database } from '../../core/database/tables.ts';
+import { effectiveEvents } from '../checker/effective-events.ts';
+import { readDatabase } from '../checker/read-database.ts';
+import { readMessages } from '../checker/read-messages.ts';
+import { readMoney } from '../checker/read-money.ts';
+import { readNetworkLog } from '../checker/read-network-log.ts';
+import { readReportFigures } from '../checker/read-reports.ts';
+import { reportAds } from '../checker/recompute-reports.ts';
+import { reportMoney } from '../checker/report-money.ts';
+import type { LoadEvent } from '../load/load-event.ts';
+import { monthBefore } from '../load/month-before.ts';
+import { prepareShops } from '../load/prepare-shops.ts';
+import type { RunningStack } from '../local/stack.ts';
+import { type PartnerJudgement, checkPartners } from './check-partners.ts';
+import { asSent, reconcileAll } from './mix.ts';
+import type { Producers } from './send-load.ts';
+import { troublePartners } from './trouble-partners.ts';
+
+export interface Mix {
+  /** Producers that let the partners' troubles begin as they send. */
+  troubling(producers: Producers): Producers;
+  judge(
+    sent: readonly LoadEvent[],
+    options: { say: (line: string) => void; signal: AbortSignal },
+  ): Promise<{ judgement: PartnerJudgement; rested: boolean; emitted: readonly LoadEvent[] }>;
+}
+
+/** Prepares a run over the mix: its shops are opened, and whom we call is about to fail. */
+export async function beginMix(
+  stack: RunningStack,
+  admin: Kysely<Database>,
+  load: readonly LoadEvent[],
+  seed: number,
+): Promise<Mix> {
+  const url = stack.describe().adNetworkUrl;
+  const { startMs } = monthBefore(Date.now());
+  await prepareShops(admin, load, { startMs, nowMs: Date.now(), appsUrl: `${url}/apps` });
+  const troubles = await troublePartners(url, seed);
+  return {
+    troubling: (producers) => ({
+      ...producers,
+      sendPaced: (paced, rate, onSent) =>
+        producers.sendPaced(paced, rate, (count) => {
+          troubles.upTo(count);
+          onSent(count);
+        }),
+    }),
+    async judge(sent, options) {
+      const dropped = await troubles.end();
+      const rested = await reconcileAll(admin, options);
+      const held = await readDatabase(admin);
+      const events = effectiveEvents(sent, { deadLetters: [], emitted: held.emitted });
+      const judgement = checkPartners({
+        ...dropped,
+        notified: held.notified,
+        calls: await readNetworkLog(url),
+        messages: await readMessages(url),
+        unknownMessages: await countUnknown(admin),
+        reports: {
+          ...reportAds(events, await readReportFigures(admin)),
+          ...reportMoney(events, await readMoney(admin)),
+        },
+      });
+      return { judgement, rested, emitted: held.emitted.map(asSent) };
+    },
+  };
+}
+
+async function countUnknown(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ n: number }>`select count(*) as n from notifications where status = 'unknown'`.execute(
+    db,
+  );
+  return rows[0]?.n ?? 0;
+}
