@@ -18,9 +18,13 @@ function nameOf(text: string): string | undefined {
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 24);
 
+/** What pg says when no answer came within `query_timeout`. */
+const NO_ANSWER = 'Query read timeout';
+
 /**
- * A client that has the server keep the plans of statements with parameters. Planning a statement of the engine costs more
- * than running it, and there are few of them.
+ * A client that has the server keep the plans of statements with parameters: planning a statement of the engine costs more
+ * than running it, and there are few of them. And one that gives a connection up on which no answer came in time: pg leaves
+ * it as it is, and whoever gets it next from the pool waits behind the question that nobody answers.
  */
 export class NamedStatementsClient extends pg.Client {
   // pg's overloads are wider than can be written once, hence `never` in both places; all but one call pass through as they are.
@@ -28,6 +32,16 @@ export class NamedStatementsClient extends pg.Client {
     const [text, values, ...rest] = args;
     const query: (...all: never[]) => unknown = super.query.bind(this);
     const name = typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
-    return Reflect.apply(query, this, name === undefined ? args : [{ name, text, values }, ...rest]) as never;
+    const answer: unknown = Reflect.apply(query, this, name === undefined ? args : [{ name, text, values }, ...rest]);
+    if (answer instanceof Promise)
+      answer.catch((error: unknown) => {
+        if (error instanceof Error && error.message === NO_ANSWER) this.abandon();
+      });
+    return answer as never;
+  }
+
+  /** Ends the connection without a word to the server. */
+  abandon(): void {
+    this.connection.stream.destroy(new Error('Connection terminated, since Postgres gave no answer'));
   }
 }

@@ -1,5 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { withDeadline } from '../runtime/deadline.ts';
+import { LanewayError } from '../runtime/errors.ts';
 import { NamedStatementsClient } from './named-statements.ts';
 import { type PostgresAccess, connectionOptions } from './postgres-access.ts';
 import type { Database } from '../database/tables.ts';
@@ -21,8 +23,10 @@ export interface PostgresOptions {
   access?: PostgresAccess;
   poolSize: number;
   applicationName: string;
-  /** Bounds every statement. */
+  /** Bounds every statement, as far as the server can. */
   statementTimeoutMs: number;
+  /** How long to wait for an answer before the connection counts as lost; 5 s over `statementTimeoutMs` unless given. */
+  answerTimeoutMs?: number;
   /**
    * Ends a transaction whose client went silent, so that a stopped process cannot hold a fence or a mailbox. Must be below
    * the lease.
@@ -42,6 +46,10 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
+/** What a server that is there needs at most to say that a statement timed out. */
+const ANSWER_MARGIN_MS = 5_000;
+const CLOSE_MS = 3_000;
+
 /** The only place where pools are made. Bigints arrive as numbers, dates as `YYYY-MM-DD`. */
 export function connectPostgres(options: PostgresOptions): Postgres {
   const pool = new pg.Pool({
@@ -51,6 +59,7 @@ export function connectPostgres(options: PostgresOptions): Postgres {
     max: options.poolSize,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.answerTimeoutMs ?? options.statementTimeoutMs + ANSWER_MARGIN_MS,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
     ...(options.lockTimeoutMs === undefined ? {} : { lock_timeout: options.lockTimeoutMs }),
     connectionTimeoutMillis: 5_000,
@@ -60,7 +69,33 @@ export function connectPostgres(options: PostgresOptions): Postgres {
   // A connection that the server ends reports it here while it is idle, and on the client while it is lent. Whoever uses it
   // is told by the next query; unheard, the event would end the process.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  const connections = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    connections.add(client);
+    client.on('error', () => undefined);
+  });
+  const allEnded = Promise.withResolvers<void>();
+  pool.on('remove', (client) => {
+    connections.delete(client);
+    if (pool.ending && connections.size === 0) allEnded.resolve();
+  });
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
-  return { db, pool, close: () => db.destroy() };
+  return { db, pool, close: () => closeAll(db, connections, allEnded.promise) };
+}
+
+/** A server that hangs does not answer a farewell either: what has not ended in time is ended without. */
+async function closeAll(
+  db: Kysely<Database>,
+  connections: ReadonlySet<pg.PoolClient>,
+  allEnded: Promise<void>,
+): Promise<void> {
+  try {
+    await withDeadline('closing connections to Postgres', CLOSE_MS, async () => {
+      await db.destroy();
+      if (connections.size > 0) await allEnded;
+    });
+  } catch (error) {
+    if (!(error instanceof LanewayError)) throw error;
+    for (const client of connections) if (client instanceof NamedStatementsClient) client.abandon();
+  }
 }

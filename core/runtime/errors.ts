@@ -141,7 +141,7 @@ const codeOf = (thrown: unknown): string | undefined =>
     : undefined;
 
 const LOST_CONNECTION =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed/;
 
 /** What makes a failure one of infrastructure: an SQLSTATE, a system call's code, or a word; undefined when nothing does. */
 function infrastructureReason(thrown: unknown): string | undefined {

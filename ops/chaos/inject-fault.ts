@@ -6,7 +6,7 @@ import { withDeadline } from '../../core/runtime/deadline.ts';
 import { isAlive } from '../local/child-process.ts';
 import { dataPaths } from '../local/data-folder.ts';
 import type { RunningStack } from '../local/stack.ts';
-import type { ProxyMode } from './proxy.ts';
+import type { ProxyMode } from '../../core/testing/proxy.ts';
 import type { Proxies } from './put-proxies-between.ts';
 import { type Fault, type NetworkTarget, networkTargets } from './schedule-faults.ts';
 

@@ -1,6 +1,6 @@
+import { type Proxy, startProxy } from '../../core/testing/proxy.ts';
 import type { StackAddresses } from '../local/process-environment.ts';
 import type { Teardown } from '../local/teardown.ts';
-import { type Proxy, startProxy } from './proxy.ts';
 import type { NetworkTarget } from './schedule-faults.ts';
 
 export type Proxies = Readonly<Record<NetworkTarget, Proxy>>;
@@ -19,7 +19,7 @@ export async function putProxiesBetween(
   ]);
   const proxies: Proxies = { postgres, redis, aws, dynamodb };
   teardown.add(undefined, async () => {
-    await Promise.all(Object.values(proxies).map((proxy) => proxy.close()));
+    await Promise.all(Object.values(proxies).map((proxy) => proxy[Symbol.asyncDispose]()));
   });
   return {
     proxies,

@@ -1,4 +1,4 @@
-import { GetQueueUrlCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand, SendMessageBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { connectDynamoDB } from '../../core/clients/dynamodb.ts';
 import { connectS3 } from '../../core/clients/s3.ts';
 import { connectSNS } from '../../core/clients/sns.ts';
 import { connectSQS } from '../../core/clients/sqs.ts';
+import { campaignStateChangeRequestedEvent } from '../../core/contexts/campaigns/events.ts';
 import { topologyOf } from '../../core/events/topology.ts';
 import { newId } from '../../core/runtime/ids.ts';
 import { waitFor } from '../../core/testing/wait-for.ts';
@@ -45,6 +46,8 @@ export interface Fleet extends AsyncDisposable {
   run(program: string, name: string, env?: Record<string, string>): FleetWorker;
   /** Sends events to the merchant's group, in order. */
   send(merchantId: string, payloads: readonly FaultPayload[]): Promise<void>;
+  /** Asks for a campaign of the merchant on an ad network. */
+  sendCampaign(merchantId: string, network: 'meta' | 'google_ads'): Promise<void>;
   /** Waits until this many events are in the inbox: what a killed worker still had in its hands returns to SQS only later. */
   accepted(count: number): Promise<void>;
   /** Waits until the merchant has `count` settlements, and gives them in the order in which they were made. */
@@ -71,8 +74,12 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
   const clients = { sqs: connectSQS(), sns: connectSNS(), dynamodb: connectDynamoDB(), s3: connectS3() };
   const place = { region: 'eu-central-1', account: '000000000000' };
   await provision(clients, { registry: faultRegistry(''), stack: world.stack, ...place });
-  const queue = topologyOf(faultRegistry(''), world.stack).queues.find(({ name }) => name === FAULT_QUEUE);
-  const { QueueUrl } = await clients.sqs.send(new GetQueueUrlCommand({ QueueName: queue?.physicalName }));
+  const { queues } = topologyOf(faultRegistry(''), world.stack);
+  const urlOf = async (name: string) => {
+    const QueueName = queues.find((queue) => queue.name === name)?.physicalName;
+    return (await clients.sqs.send(new GetQueueUrlCommand({ QueueName }))).QueueUrl;
+  };
+  const QueueUrl = await urlOf(FAULT_QUEUE);
   const running = new Set<ChildProcess>();
 
   const environment = (name: string, env: Record<string, string>) => ({
@@ -157,6 +164,19 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
         if (Failed.length > 0) throw new Error(`${Failed.length} events were not sent: ${Failed[0]?.Message}`);
       }
     },
+    async sendCampaign(merchantId, network) {
+      const { name, queue, example } = campaignStateChangeRequestedEvent;
+      const eventId = newId();
+      const payload = { ...example, merchantId, campaignId: `${merchantId}-campaign`, adNetworkIds: [network] };
+      await clients.sqs.send(
+        new SendMessageCommand({
+          QueueUrl: await urlOf(queue),
+          MessageBody: JSON.stringify({ ...envelopeOf(merchantId, eventId), eventType: name, payload }),
+          MessageGroupId: merchantId,
+          MessageDeduplicationId: eventId,
+        }),
+      );
+    },
     async accepted(count) {
       await waitFor(
         `${count} accepted events`,
@@ -205,17 +225,17 @@ export async function createFleet(settings: Record<string, string> = {}): Promis
   };
 }
 
+const envelopeOf = (merchantId: string, eventId: string) => ({
+  eventId,
+  eventVersion: '1.0.0',
+  timestamp: '2026-11-23T10:15:01Z',
+  sourceService: 'Test',
+  correlationId: `cor-${eventId}`,
+  merchantId,
+});
+
 const bodyOf = (merchantId: string, payload: FaultPayload): string =>
-  JSON.stringify({
-    eventId: `${merchantId}-${payload.n}`,
-    eventType: 'FaultEvent',
-    eventVersion: '1.0.0',
-    timestamp: '2026-11-23T10:15:01Z',
-    sourceService: 'Test',
-    correlationId: `cor-${merchantId}-${payload.n}`,
-    merchantId,
-    payload,
-  });
+  JSON.stringify({ ...envelopeOf(merchantId, `${merchantId}-${payload.n}`), eventType: 'FaultEvent', payload });
 
 /** What is no JSON line of ours is a line all the same: a warning of Node, say. */
 function parseLine(line: string): LogLine {

@@ -16,12 +16,12 @@ export type ProxyMode =
   | { kind: 'slow'; delayMs: number }
   | { kind: 'throttle'; bytesPerSecond: number };
 
-export interface Proxy {
+/** What lies between a process and a server of its, and can be disturbed. */
+export interface Proxy extends AsyncDisposable {
   readonly port: number;
   setMode(mode: ProxyMode): void;
-  /** Resets every connection that is open. */
+  /** Resets every connection that is open. Returns how many there were. */
   cut(): number;
-  close(): Promise<void>;
 }
 
 /** Stands on a loopback port of its own before another one. */
@@ -106,7 +106,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       changed = Promise.withResolvers<void>();
     },
     cut,
-    async close() {
+    async [Symbol.asyncDispose]() {
+      // What hangs would go on waiting, for something that has happened.
+      mode = { kind: 'pass' };
       server.close();
       changed.resolve();
       cut();

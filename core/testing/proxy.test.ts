@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { waitFor } from '../../core/testing/wait-for.ts';
+import { waitFor } from './wait-for.ts';
 import { startProxy } from './proxy.ts';
 
 /** An echo server behind a proxy. */
@@ -29,7 +29,7 @@ async function setup() {
     proxy,
     connect,
     async [Symbol.asyncDispose]() {
-      await proxy.close();
+      await proxy[Symbol.asyncDispose]();
       echo.close();
       await once(echo, 'close');
     },

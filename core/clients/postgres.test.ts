@@ -1,0 +1,62 @@
+import { sql } from 'kysely';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connectPostgres } from './postgres.ts';
+import { isInfrastructureError, isServerAway } from '../runtime/errors.ts';
+import { startProxy } from '../testing/proxy.ts';
+import { waitFor } from '../testing/wait-for.ts';
+import { createWorld } from '../testing/world.ts';
+
+const failureOf = async (work: Promise<unknown>): Promise<unknown> => {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+};
+
+test('a Postgres that hangs without a word fails queries and transactions as a server that is away, keeps no connection, and can be left', async () => {
+  await using world = await createWorld();
+  const url = new URL(world.postgresUrl);
+  await using proxy = await startProxy(Number(url.port));
+  url.port = String(proxy.port);
+  const postgres = connectPostgres({
+    url: url.toString(),
+    poolSize: 2,
+    applicationName: 'test',
+    statementTimeoutMs: 300,
+    answerTimeoutMs: 400,
+    idleInTransactionTimeoutMs: 1_000,
+  });
+  const { db } = postgres;
+  await sql`create table t (n integer primary key)`.execute(db);
+  let begun = () => undefined as void;
+  const inTransaction = new Promise<void>((resolve) => (begun = resolve));
+  const goOn = Promise.withResolvers<void>();
+  const transaction = failureOf(
+    db.transaction().execute(async (trx) => {
+      await sql`insert into t values (1)`.execute(trx);
+      begun();
+      await goOn.promise;
+      await sql`insert into t values (2)`.execute(trx);
+    }),
+  );
+  await inTransaction;
+  proxy.setMode({ kind: 'hang' });
+  goOn.resolve();
+  const failures = await Promise.all([transaction, failureOf(sql`select 1`.execute(db))]);
+  for (const failure of failures) {
+    assert.ok(isInfrastructureError(failure), String(failure));
+    assert.ok(isServerAway(failure), String(failure));
+  }
+  proxy.setMode({ kind: 'pass' });
+  const { rows } = await sql<{ n: number }>`select n from t`.execute(db);
+  assert.equal(rows, []);
+
+  proxy.setMode({ kind: 'hang' });
+  await postgres.close();
+  await waitFor('every connection to be gone', () => proxy.cut() === 0);
+});
+
+test.run();
