@@ -163,8 +163,14 @@ export function startActors(options: ActorOptions): Actors {
     const suspend = async (activation: Activation, until: Date, wake: number): Promise<void> => {
       await exchange([{ activation, action: 'later', atMs: until.getTime() }], 0);
       const { merchantId } = activation;
-      const wakes = await options.readWakes([merchantId]).catch(() => new Map<string, number>());
-      if ((wakes.get(merchantId) ?? wake) !== wake) await queue.promote([activation]).catch(redisTrouble.failing);
+      // Bounded: what hangs here holds one of the runs that lanes on their own have.
+      const wakes = await withDeadline('reading what was resumed', EXCHANGE_DEADLINE_MS, () =>
+        options.readWakes([merchantId]),
+      ).catch(() => new Map<string, number>());
+      if ((wakes.get(merchantId) ?? wake) === wake) return;
+      await withDeadline('promoting an activation', EXCHANGE_DEADLINE_MS, () => queue.promote([activation])).catch(
+        redisTrouble.failing,
+      );
     };
 
     const alone = createAlonePool<Member>({
