@@ -1,18 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { z } from 'zod';
 import { type ActDependencies, workLane } from './act.ts';
-import { type EventDefinition, type HandlerDefinition, thresholds } from '../core/events/definition.ts';
-import { type HandlerContext, type HandlerModule, type Outcome, done, skip, snooze } from '../core/events/handler.ts';
-import type { LanewayEvent } from '../core/events/envelope.ts';
+import { each } from './testing/one-event-system.ts';
+import { type Payload, testActor, testEvent } from './testing/test-event.ts';
+import type { EventDefinition, HandlerDefinition } from '../core/events/definition.ts';
+import { type HandlerModule, done, skip, snooze } from '../core/events/handler.ts';
 import { createRegistry } from '../core/events/registry.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { seedInbox } from '../core/testing/engine.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { type World, createWorld } from '../core/testing/world.ts';
-
-const payload = z.looseObject({ n: z.int(), key: z.string().optional() });
-type Payload = z.infer<typeof payload>;
 
 /** A little system of one event whose handlers the test writes. */
 function system(
@@ -21,70 +18,12 @@ function system(
   overrides: Partial<EventDefinition> = {},
 ) {
   const log: { handler: string; n: number }[] = [];
-  const definitions = Object.entries(handlers).map(([name, { run, ...rest }]): HandlerDefinition => ({
-    name,
-    service: 'TestService',
-    holds: 'merchant',
-    onPoison: 'release',
-    effect: 'state',
-    load: () => Promise.resolve(run),
-    ...rest,
-  }));
-  const [first, ...others] = definitions;
-  if (first === undefined) throw new Error('a system has a handler');
-  const definition: EventDefinition = {
-    id: 'evt_test',
-    name: 'TestEvent',
-    type: 'domain',
-    category: 'Test',
-    description: 'A test event.',
-    frequency: 'low',
-    priority: 'low',
-    criticality: 'normal',
-    routingKey: 'test',
-    sourceContext: 'Test',
-    targetContexts: ['Test'],
-    versions: [{ version: '1.0.0', schema: payload }],
-    aggregate: (value) => payload.parse(value).key ?? 'none',
-    route: 'fifo',
-    queue: 'TestQueue',
-    deadLetterQueue: 'TestDLQ',
-    timeoutMs: 5_000,
-    retry: { retries: 3, baseMs: 1_000, capMs: 60_000 },
-    thresholds: thresholds('low'),
-    handlers: [first, ...others],
-    example: { n: 1 },
-    ...overrides,
-  };
-  const clock = { time: Date.now(), now: () => clock.time, sleep: () => Promise.resolve() };
-  const deps: ActDependencies = {
-    registry: createRegistry([definition]),
-    handlers: new Map(Object.entries(handlers).map(([name, { run }]) => [name, run])),
-    random: () => 0,
-    pool: world.postgres.pool,
-    clock,
-    worker: 'test-worker',
-    windowEvents: 10,
-    windowBytes: 1_000_000,
-    quantumWindows: 100,
-    quantumMs: 60_000,
-    leaseMs: 30_000,
-    committed: () => undefined,
-  };
-  return { deps, clock, log };
+  const modules = Object.fromEntries(Object.entries(handlers).map(([name, { run: module }]) => [name, module]));
+  return { ...testActor(world.postgres.pool, testEvent(handlers, overrides), modules), log };
 }
 
 const run = (deps: ActDependencies, merchantId: string, careful = false) =>
   workLane(deps, merchantId, { careful, stop: new AbortController().signal });
-
-const each = (
-  handle: (n: number, event: LanewayEvent<Payload>, context: HandlerContext) => Promise<Outcome> | Outcome,
-): HandlerModule => ({
-  handle: async (event, context) => {
-    const typed = event as LanewayEvent<Payload>;
-    return await handle(typed.payload.n, typed, context);
-  },
-});
 
 const seed = (world: World, merchantId: string, payloads: Payload[]) =>
   seedInbox(
@@ -569,7 +508,7 @@ test('a handler that is ended by its deadline lets none of the others of its eve
     '2 second behind',
   ]);
   broken = false;
-  clock.time += 1_000;
+  clock.time += 60_000;
   await run(deps, 'm');
   assert.equal(await appliedOrder(world, 'm'), [1, 1, 2, 2]);
 });

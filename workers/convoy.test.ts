@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { z } from 'zod';
 import { newTenure } from './act.ts';
 import { type ConvoyDependencies, type ConvoyEnd, workConvoy } from './convoy.ts';
-import { type EventDefinition, thresholds } from '../core/events/definition.ts';
+import { payload, testEvent } from './testing/test-event.ts';
 import type { LanewayEvent } from '../core/events/envelope.ts';
 import { type HandlerContext, type HandlerModule, type Outcome, done, snooze } from '../core/events/handler.ts';
 import { createRegistry } from '../core/events/registry.ts';
@@ -14,40 +13,8 @@ import { seedInbox } from '../core/testing/engine.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { createWorld } from '../core/testing/world.ts';
 
-const payload = z.looseObject({ n: z.int() });
-
-const definitionOf = (name: string): EventDefinition => ({
-  id: `evt_${name}`,
-  name,
-  type: 'domain',
-  category: 'Test',
-  description: 'A test event.',
-  frequency: 'low',
-  priority: 'low',
-  criticality: 'normal',
-  routingKey: `test.${name}`,
-  sourceContext: 'Test',
-  targetContexts: ['Test'],
-  versions: [{ version: '1.0.0', schema: payload }],
-  aggregate: () => 'all',
-  route: 'fifo',
-  queue: 'TestQueue',
-  deadLetterQueue: 'TestDLQ',
-  timeoutMs: 5_000,
-  retry: { retries: 3, baseMs: 1_000, capMs: 60_000 },
-  thresholds: thresholds('low'),
-  handlers: [
-    {
-      name: `handle${name}`,
-      service: 'TestService',
-      holds: 'merchant',
-      onPoison: 'release',
-      effect: 'state',
-      load: () => Promise.reject(new Error('given')),
-    },
-  ],
-  example: { n: 1 },
-});
+const definitionOf = (name: string) =>
+  testEvent({ [`handle${name}`]: {} }, { id: `evt_${name}`, name, routingKey: `test.${name}`, aggregate: () => 'all' });
 
 type Many = (events: readonly LanewayEvent[], context: HandlerContext) => Promise<readonly Outcome[]>;
 

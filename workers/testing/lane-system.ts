@@ -1,16 +1,13 @@
-import { z } from 'zod';
 import { type ActDependencies, type LaneEnd, workLane } from '../act.ts';
-import { type EventDefinition, type HandlerDefinition, thresholds } from '../../core/events/definition.ts';
+import { type Payload, payload, testActor, testEvent } from './test-event.ts';
+import type { HandlerDefinition } from '../../core/events/definition.ts';
 import type { LanewayEvent } from '../../core/events/envelope.ts';
 import type { HandlerContext, HandlerModule, Outcome } from '../../core/events/handler.ts';
-import { createRegistry } from '../../core/events/registry.ts';
-import { systemClock } from '../../core/runtime/clock.ts';
 import { newId } from '../../core/runtime/ids.ts';
 import { seedInbox } from '../../core/testing/engine.ts';
 import type { World } from '../../core/testing/world.ts';
 
-const payload = z.looseObject({ n: z.int(), key: z.string().optional() });
-export type TestPayload = z.infer<typeof payload>;
+export type TestPayload = Payload;
 
 export interface TestHandler extends Partial<HandlerDefinition> {
   run: (n: number, event: LanewayEvent<TestPayload>, context: HandlerContext) => Promise<Outcome> | Outcome;
@@ -26,56 +23,9 @@ const handlerOf = (run: TestHandler['run']): HandlerModule => ({
 
 /** A little system of one event, `TestEvent`, whose handlers the test writes, on a clock that the test moves. */
 export function createLaneSystem(world: World, handlers: Record<string, TestHandler>) {
-  const definitions = Object.entries(handlers).map(([name, { run, ...rest }]): HandlerDefinition => ({
-    name,
-    service: 'TestService',
-    holds: 'merchant',
-    onPoison: 'release',
-    effect: 'state',
-    load: () => Promise.resolve(handlerOf(run)),
-    ...rest,
-  }));
-  const [first, ...others] = definitions;
-  if (first === undefined) throw new Error('a system has a handler');
-  const definition: EventDefinition = {
-    id: 'evt_test',
-    name: 'TestEvent',
-    type: 'domain',
-    category: 'Test',
-    description: 'A test event.',
-    frequency: 'low',
-    priority: 'low',
-    criticality: 'normal',
-    routingKey: 'test',
-    sourceContext: 'Test',
-    targetContexts: ['Test'],
-    versions: [{ version: '1.0.0', schema: payload }],
-    aggregate: (value) => payload.parse(value).key ?? 'none',
-    route: 'fifo',
-    queue: 'TestQueue',
-    deadLetterQueue: 'TestDLQ',
-    timeoutMs: 5_000,
-    retry: { retries: 3, baseMs: 1_000, capMs: 60_000 },
-    thresholds: thresholds('low'),
-    handlers: [first, ...others],
-    example: { n: 1 },
-  };
-  const clock = { time: systemClock.now(), now: () => clock.time, sleep: () => Promise.resolve() };
   const { db, pool } = world.postgres;
-  const deps: ActDependencies = {
-    registry: createRegistry([definition]),
-    handlers: new Map(Object.entries(handlers).map(([name, { run }]) => [name, handlerOf(run)])),
-    random: () => 0,
-    pool,
-    clock,
-    worker: 'test-worker',
-    windowEvents: 10,
-    windowBytes: 1_000_000,
-    quantumWindows: 100,
-    quantumMs: 60_000,
-    leaseMs: 30_000,
-    committed: () => undefined,
-  };
+  const modules = Object.fromEntries(Object.entries(handlers).map(([name, { run }]) => [name, handlerOf(run)]));
+  const { clock, deps } = testActor(pool, testEvent(handlers), modules);
   return {
     deps,
     clock,
