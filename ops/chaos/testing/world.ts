@@ -40,7 +40,7 @@ export async function createChaosWorld() {
   await provision(aws, { registry: chaosRegistry, stack: world.stack, ...place });
   const addresses = await resolveAddresses(aws.sqs, topologyOf(chaosRegistry, world.stack), place);
   const sent: LoadEvent[] = [];
-  const stops: (() => Promise<void>)[] = [];
+  let stopWorker: () => Promise<unknown> = () => Promise.resolve();
 
   return {
     db,
@@ -72,8 +72,10 @@ export async function createChaosWorld() {
         logFile: join(dir, 'worker.log'),
         log: () => undefined,
       });
-      stops.push(() => worker.stop());
+      stopWorker = () => worker.stop();
     },
+    /** Resolves when it has gone. */
+    stopWorker: () => stopWorker(),
     /** Sends one event of one of the chaos types; the second one of the same id is a repetition. */
     async send(merchantId: string, eventId: string, eventType: string, troubles: Troubles = {}) {
       const definition = chaosRegistry.get(eventType);
@@ -108,7 +110,7 @@ export async function createChaosWorld() {
       return { overlaps, inversions, lost, duplicateEffects };
     },
     async [Symbol.asyncDispose]() {
-      for (const stop of stops) await stop();
+      await stopWorker();
       redis.disconnect();
       for (const client of Object.values(aws)) client.destroy();
       await server.stop();
