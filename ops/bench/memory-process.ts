@@ -32,7 +32,7 @@ const heaps: number[] = [];
       const events = productEvents({ merchants: ids.slice(at, at + atOnce), each: 1, salt: `round${round}` });
       await ours.accept(events.map((event) => toAcceptable(event, ours.config.bodyHmacKey)));
     }
-    await awaitCursors(ours.db, round * merchants, 120_000);
+    await awaitCursors(ours.db, round * merchants, { stallMs: 120_000 });
     // What follows a commit unwaited for, such as trims, ends before the heap is read.
     await clock.sleep(500);
     globalThis.gc?.();

@@ -2,6 +2,8 @@ import type { Kysely } from 'kysely';
 import { connectPostgres } from '../../core/clients/postgres.ts';
 import { connectRedis } from '../../core/clients/redis.ts';
 import type { Database } from '../../core/database/tables.ts';
+import type { LanewayEvent } from '../../core/events/envelope.ts';
+import type { HandlerModule } from '../../core/events/handler.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { type Config, loadConfig } from '../../core/runtime/config.ts';
 import { bodyHmac } from '../../core/runtime/ids.ts';
@@ -39,6 +41,8 @@ export interface OursOptions {
   stack: string;
   /** Settings as in the environment of a worker; what is left out is production's default. */
   settings?: Readonly<Record<string, string>>;
+  /** Merchants for whom every handler throws, each time. */
+  failing?: ReadonlySet<string>;
 }
 
 export const benchSettings = ({
@@ -73,7 +77,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
   const activations = createActivations({
     ...{ redis, prefix, partitions: config.activationPartitions, worker: 'bench', leaseMs: config.leaseMs, clock },
   });
-  const handlers = await loadHandlers(benchRegistry);
+  const handlers = failFor(options.failing ?? new Set(), await loadHandlers(benchRegistry));
   let actors: Actors | undefined;
 
   const wake = async (entries: readonly WakeEntry[]) => {
@@ -120,6 +124,35 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
       await postgres.close();
     },
   };
+}
+
+/** Whoever calls cannot tell from the error whose event it was, as with a statement that a constraint refuses. */
+function failFor(
+  merchants: ReadonlySet<string>,
+  handlers: ReadonlyMap<string, HandlerModule>,
+): ReadonlyMap<string, HandlerModule> {
+  if (merchants.size === 0) return handlers;
+  const refuse = (events: readonly LanewayEvent[]) => {
+    if (events.some(({ merchantId }) => merchants.has(merchantId))) throw new Error('fails on purpose');
+  };
+  return new Map(
+    [...handlers].map(([name, module]): [string, HandlerModule] => [
+      name,
+      'handleMany' in module
+        ? {
+            handleMany: async (events, context) => {
+              refuse(events);
+              return await module.handleMany(events, context);
+            },
+          }
+        : {
+            handle: async (event, context) => {
+              refuse([event]);
+              return await module.handle(event, context);
+            },
+          },
+    ]),
+  );
 }
 
 const [queue] = topologyOf(benchRegistry, 'bench').queues;

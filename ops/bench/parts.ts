@@ -1,6 +1,7 @@
 import type { BenchContext } from './context.ts';
 import { runAccept } from './parts/accept.ts';
 import { runEngine, runSparse } from './parts/engine.ts';
+import { runFailing } from './parts/failing.ts';
 import { runFairness } from './parts/fairness.ts';
 import { runLanes } from './parts/lanes.ts';
 import { runLatency } from './parts/latency.ts';
@@ -14,6 +15,7 @@ export const parts = {
   lanes: runLanes,
   engine: runEngine,
   sparse: runSparse,
+  failing: runFailing,
   accept: runAccept,
   pipeline: runPipeline,
   scale: runScale,

@@ -68,7 +68,7 @@ async function endWorkers(context: BenchContext, leaseMs: number): Promise<{ kil
   await clock.sleep(settleMs);
   feeding.abort();
   const sent = await feeder;
-  await awaitCursors(db, sent, leaseMs + 30_000);
+  await awaitCursors(db, sent, { stallMs: leaseMs + 30_000 });
   await assertSettledInOrder(db, sent);
   return { killMs: await slowestResumeMs(db, killedAt), sigtermMs: await slowestResumeMs(db, drainedAt) };
 }

@@ -14,6 +14,9 @@ const names: Readonly<Record<string, string>> = {
   sqsConsumer: 'sqs-consumer',
   quietAlone: 'p99, quiet merchants alone',
   quietBesideNoisy: 'p99, beside a noisy one',
+  failing0: 'no merchant fails',
+  failing1: '1 % of merchants fail',
+  failing5: '5 % of merchants fail',
   killMs: 'kill -9',
   sigtermMs: 'SIGTERM',
 };
@@ -43,6 +46,8 @@ export function drawFigures(results: Results): Map<string, string> {
     const result = contests[name];
     if (result !== undefined) figures.set(name, drawBars(titles[name], 'events per second', barsOf(result.spread)));
   }
+  if (results.failing !== undefined)
+    figures.set('failing', drawBars('Merchants that do not fail', 'events per second', barsOf(results.failing.spread)));
   if (pipeline !== undefined) {
     figures.set('pipeline', drawBars('From SQS to commit', 'CPU seconds for 1,000 events', barsOf(pipeline.spread)));
     const stages = pipeline.stages.map(({ stage, share }) => ({ name: stage, value: share * 100 }));

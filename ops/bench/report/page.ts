@@ -28,6 +28,7 @@ export function writePart(results: Results): string {
   const image = (name: string, title: string) => (figures.has(name) ? `![${title}](benchmarks/${name}.svg)\n` : '');
   const sections = [
     contests(results, image),
+    failingSection(results, image),
     pipelineSection(results, image),
     scaleSection(results, image),
     timesSection(results, image),
@@ -109,6 +110,21 @@ function ratioCells(part: string, contender: string, ratios: Readonly<Record<str
   const bar = bars[part]?.[contender];
   if (bar?.least === undefined) return [`${withSpread(ratio)} ×`, ''];
   return [`${withSpread(ratio)} ×`, `≥ ${bar.least} ×, ${ratio.median >= bar.least ? 'met' : 'missed'}`];
+}
+
+function failingSection({ failing }: Results, image: Image): string {
+  if (failing === undefined) return '';
+  const rows = Object.entries(failing.spread).map(([name, spread]) => {
+    const left = failing.ratioSpread[name];
+    return [nameOf(name), withSpread(spread), left === undefined ? '' : withSpread(left)];
+  });
+  return `### Failing neighbours
+
+The engine's load while every event of some merchants fails, each time, and nothing says whose it was: their convoys are halved
+until they are alone. The figures are of the merchants that do not fail.
+
+${image('failing', 'Failing neighbours')}
+${table(['', 'events/s', 'of that without failures'], rows)}`;
 }
 
 function pipelineSection({ pipeline }: Results, image: Image): string {

@@ -20,6 +20,7 @@ export const resultsSchema = z.object({
   lanes: contest.extend({ enqueue: z.object({ spread: spreads }), drain: z.object({ spread: spreads }) }).optional(),
   engine: contest.extend({ deep: z.object({ events: z.number(), ours: z.number(), ratios }) }).optional(),
   sparse: contest.optional(),
+  failing: contest.optional(),
   accept: contest.optional(),
   pipeline: contest
     .extend({
