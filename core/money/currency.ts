@@ -1,3 +1,5 @@
+import { scaled } from './apportion.ts';
+
 /** Amounts are whole numbers: minor units of a currency (ISO 4217), or micros, millionths of its major unit. */
 
 /** Digits after the point by ISO 4217, for the currencies that do not have two. */
@@ -39,6 +41,19 @@ export const microsPerMinor = (currency: string): number => 10 ** (6 - exponentO
 /** A bigint: micros of large amounts leave the safe integers. */
 export const minorToMicros = (minor: number, currency: string): bigint =>
   BigInt(minor) * BigInt(microsPerMinor(currency));
+
+/** Minor units, rounded half up: networks calculate in millionths. */
+export const minorOfMicros = (micros: number, currency: string): number =>
+  scaled(BigInt(micros), 1n, BigInt(microsPerMinor(currency)));
+
+/** Millionths from a decimal text such as `12.345678`; further digits are rounded. Throws RangeError for anything else. */
+export function microsOfDecimal(text: string): number {
+  const parts = /^(\d+)(?:\.(\d+))?$/.exec(text.trim());
+  if (parts === null) throw new RangeError(`${text} is not a decimal number`);
+  const [, whole = '0', fraction = ''] = parts;
+  const round = fraction.charAt(6) >= '5' ? 1 : 0;
+  return Number(whole) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0')) + round;
+}
 
 /** `15.00`, `1500` for a currency without minor unit, `-0.05`. */
 export function decimalOf(minor: number, currency: string): string {

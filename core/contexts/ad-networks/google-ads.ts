@@ -5,7 +5,7 @@ import { callNetwork, notUnderstood } from './http.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { googleAudiences } from './google-audiences.ts';
-import { microsOf, minorOfMicros } from '../../runtime/currency.ts';
+import { minorOfMicros, minorToMicros } from '../../money/currency.ts';
 
 const VERSION = 'v26';
 const MAX_REPORT_BYTES = 32_000_000;
@@ -150,7 +150,7 @@ export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomer
               create: {
                 resourceName: budget,
                 name: fields.name,
-                amountMicros: String(microsOf(fields.dailyBudgetMinor, account.currency)),
+                amountMicros: minorToMicros(fields.dailyBudgetMinor, account.currency).toString(),
                 deliveryMethod: 'STANDARD',
                 explicitlyShared: false,
               },
@@ -195,7 +195,9 @@ export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomer
         ...endOf(fields, account),
       };
       const amountMicros =
-        fields.dailyBudgetMinor === undefined ? undefined : String(microsOf(fields.dailyBudgetMinor, account.currency));
+        fields.dailyBudgetMinor === undefined
+          ? undefined
+          : minorToMicros(fields.dailyBudgetMinor, account.currency).toString();
       await mutate(
         account.accountId,
         [

@@ -5,7 +5,7 @@ import { metaAudiences } from './meta-audiences.ts';
 import { readMetaRefusal } from './meta-errors.ts';
 import type { AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { currencyDigits, microsOfDecimal } from '../../runtime/currency.ts';
+import { exponentOf, microsOfDecimal } from '../../money/currency.ts';
 
 const VERSION = 'v26.0';
 const PAGE = 500;
@@ -173,7 +173,7 @@ const minorOf = (text: string): number => Number(text);
 
 function bodyOf(fields: Partial<CampaignFields>, currency: string): Record<string, unknown> {
   const { name, state, dailyBudgetMinor, endAt } = fields;
-  if (dailyBudgetMinor !== undefined && currencyDigits(currency) > 2)
+  if (dailyBudgetMinor !== undefined && exponentOf(currency) > 2)
     throw new LanewayError('effect.rejected', `budgets in ${currency} cannot be set: its unit on Meta is not known`);
   return {
     ...(name === undefined ? {} : { name }),

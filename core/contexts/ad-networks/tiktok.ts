@@ -5,7 +5,7 @@ import type { AdAccount, AdNetwork, NetworkCampaign } from './network.ts';
 import { tiktokAudiences } from './tiktok-audiences.ts';
 import { readTiktokRefusal } from './tiktok-errors.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { majorText, microsOfDecimal, minorOfMicros } from '../../runtime/currency.ts';
+import { decimalOf, microsOfDecimal, minorOfMicros } from '../../money/currency.ts';
 
 const VERSION = 'open_api/v1.3';
 const PAGE = 1_000;
@@ -102,7 +102,7 @@ export function createTiktok({ baseUrl, tokens }: TiktokOptions): AdNetwork {
   };
 
   /** The API takes a JSON number; its digits are those of the decimal text. */
-  const budgetOf = (minor: number, { currency }: AdAccount): number => Number(majorText(minor, currency));
+  const budgetOf = (minor: number, { currency }: AdAccount): number => Number(decimalOf(minor, currency));
 
   return {
     id: 'tiktok',

@@ -1,5 +1,5 @@
 import { apportion, scaled } from '../../money/apportion.ts';
-import { currencyDigits } from '../../runtime/currency.ts';
+import { microsPerMinor as microsPerMinorOf } from '../../money/currency.ts';
 import type { InvoiceLine, PlanPrices } from './tables.ts';
 
 /** A stretch of whole days of the period on one plan. */
@@ -80,7 +80,7 @@ function usageLine(plan: PlanPrices, usage: readonly Usage[]): InvoiceLine {
 
 function spendLines(plan: PlanPrices, currency: string, usage: readonly Usage[]): InvoiceLine[] {
   const spends = usage.map(({ spendMicros }) => BigInt(spendMicros));
-  const microsPerMinor = 10n ** BigInt(6 - currencyDigits(currency));
+  const microsPerMinor = BigInt(microsPerMinorOf(currency));
   const amounts = apportion(scaled(sumOf(spends), BigInt(plan.spendFeePpm), MILLION * microsPerMinor), spends);
   return usage.map(({ adNetworkId, spendMicros }, index) => ({
     kind: 'ad_spend',

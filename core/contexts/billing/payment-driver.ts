@@ -7,7 +7,7 @@ import { tellApps } from '../webhooks/events.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectContext, EffectResult } from '../../events/destination.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { majorText } from '../../runtime/currency.ts';
+import { decimalOf } from '../../money/currency.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
 const desiredPayment = z.looseObject({ invoiceNumber: z.string(), attempt: z.int().min(1) });
@@ -74,7 +74,7 @@ export function createPaymentDriver(options: {
       if (!(await recordPayment(trx, call.merchantId, payment, context.now))) return;
       const webhookType = declineCode === null ? 'invoice.paid' : 'invoice.payment_failed';
       context.emit(tellApps(webhookType, { invoiceNumber, attempt, declineCode }, new Date(context.now).toISOString()));
-      const amount = `${majorText(amountMinor, currency)} ${currency}`;
+      const amount = `${decimalOf(amountMinor, currency)} ${currency}`;
       if (declineCode === null) return tell(context, 'invoice-paid', invoiceNumber, attempt, { invoiceNumber, amount });
       await dun(trx, call, { invoiceNumber, attempt, amount, declineCode }, context);
     },
