@@ -59,6 +59,17 @@ test('a report shows a merchant its own days, with ratios; a range that is none 
   assert.equal(JSON.parse((await gateway.call(path, { as: other })).text), { rows: [], complete: true });
   for (const range of ['from=2026-11-02&to=2026-11-01', 'from=2020-01-01&to=2026-01-01', 'from=x&to=y'])
     assert.is((await gateway.call(`/v1/reports/performance?${range}`, { as })).status, 400, range);
+
+  // The windows by which orders are attributed are a merchant's own, and who chose them is on record.
+  const windows = '/v1/reports/attribution-windows';
+  assert.equal(JSON.parse((await gateway.call(windows, { as })).text), { clickDays: 7, viewDays: 1 });
+  const put = (body: unknown) => gateway.call(windows, { as, method: 'PUT', body });
+  assert.is((await put({ clickDays: 28, viewDays: 0 })).status, 200);
+  assert.is((await put({ clickDays: 91, viewDays: 0 })).status, 400);
+  assert.equal(JSON.parse((await gateway.call(windows, { as })).text), { clickDays: 28, viewDays: 0 });
+  assert.equal(JSON.parse((await gateway.call(windows, { as: other })).text), { clickDays: 7, viewDays: 1 });
+  const audited = await db.selectFrom('audit_log').select(['action', 'before']).execute();
+  assert.equal(audited, [{ action: 'attribution_windows.chosen', before: { clickDays: 7, viewDays: 1 } }]);
 });
 
 test.run();

@@ -1,6 +1,9 @@
 import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
+import { makeChange } from '../make-change.ts';
 import { InvalidRequest, problemResponses } from '../problem.ts';
+import { json, readProblems, requiredBody, writeProblems } from '../route-parts.ts';
+import { readAttributionWindows, saveAttributionWindows } from '../../core/contexts/analytics/attribution-windows.ts';
 import { type ReportRow, readReport, reportGroups } from '../../core/contexts/analytics/read-report.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
 
@@ -68,9 +71,62 @@ const reportRoute = createRoute({
   },
 });
 
-export const reportRoutes = [reportRoute];
+const windows = z
+  .strictObject({
+    clickDays: z.int().min(0).max(90).openapi({ description: 'For how long a click may claim an order.' }),
+    viewDays: z.int().min(0).max(90).openapi({ description: 'For how long a view may, where no click does.' }),
+  })
+  .openapi('AttributionWindows', { example: { clickDays: 7, viewDays: 1 } });
 
-export function addReportRoutes(app: OpenAPIHono<GatewayEnv>, { db }: GatewayDependencies): void {
+const readWindowsRoute = createRoute({
+  method: 'get',
+  path: '/v1/reports/attribution-windows',
+  operationId: 'readAttributionWindows',
+  tags: ['Reports'],
+  summary: 'Read which clicks and views may claim an order',
+  responses: {
+    200: { description: '7 days and 1 day until chosen otherwise.', content: json(windows) },
+    ...problemResponses(...readProblems),
+  },
+});
+
+const saveWindowsRoute = createRoute({
+  method: 'put',
+  path: '/v1/reports/attribution-windows',
+  operationId: 'saveAttributionWindows',
+  tags: ['Reports'],
+  summary: 'Choose which clicks and views may claim an order',
+  description:
+    'Holds for orders that come or are restated from now on. 0 days: only what has the very time of the order.',
+  request: { body: requiredBody(windows) },
+  responses: {
+    200: { description: 'What was chosen.', content: json(windows) },
+    ...problemResponses(...writeProblems),
+  },
+});
+
+export const reportRoutes = [reportRoute, readWindowsRoute, saveWindowsRoute];
+
+export function addReportRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
+  const { db } = dependencies;
+
+  app.openapi(readWindowsRoute, async (c) => {
+    const merchantId = c.get('merchantId');
+    const windowsOf = await asMerchant(db, merchantId, (trx) => readAttributionWindows(trx, [merchantId]));
+    return c.json(windowsOf(merchantId), 200);
+  });
+
+  app.openapi(saveWindowsRoute, async (c) => {
+    const chosen = c.req.valid('json');
+    const saved = await makeChange(dependencies, c, async (trx, merchantId, nowMs) => {
+      const before = (await readAttributionWindows(trx, [merchantId]))(merchantId);
+      await saveAttributionWindows(trx, merchantId, chosen, nowMs);
+      const change = { before: { ...before }, after: { ...chosen } };
+      return { result: chosen, action: 'attribution_windows.chosen', subject: merchantId, ...change };
+    });
+    return c.json(saved, 200);
+  });
+
   app.openapi(reportRoute, async (c) => {
     const { from, to, groupBy } = c.req.valid('query');
     const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;

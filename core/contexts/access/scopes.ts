@@ -29,9 +29,10 @@ const roleScopes: Readonly<Record<Role, readonly string[]>> = {
   // Everything but who may do what, and what is paid.
   manager: [
     '*:read',
-    ...['affiliates', 'audiences', 'campaigns', 'imports', 'notifications', 'products', 'promotions', 'webhooks'].map(
-      (resource) => `${resource}:write`,
-    ),
+    ...[
+      ...['affiliates', 'audiences', 'campaigns', 'imports', 'notifications', 'products', 'promotions', 'reports'],
+      'webhooks',
+    ].map((resource) => `${resource}:write`),
   ],
   analyst: ['affiliates:read', 'audiences:read', 'campaigns:read', 'products:read', 'promotions:read', 'reports:read'],
   operator: ['*:read', 'imports:write', 'platform:write', 'webhooks:write'],

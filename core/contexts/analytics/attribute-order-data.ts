@@ -3,7 +3,8 @@ import type { Database } from '../../database/tables.ts';
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { defineHandler, done } from '../../events/handler.ts';
 import { dayOf } from '../../runtime/clock.ts';
-import { type AttributionWindows, chooseTouch, defaultWindows } from './choose-touch.ts';
+import { readAttributionWindows } from './attribution-windows.ts';
+import { type AttributionWindows, chooseTouch } from './choose-touch.ts';
 import type { OrderDataAttributedToAd } from './events.ts';
 import { type CampaignDay, sumOrders } from './sum-days.ts';
 
@@ -24,12 +25,12 @@ export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
       if (known === undefined || isLater(event, known)) newest.set(key, event);
     }
     const orders = [...newest.values()];
-    const windows = await readWindows(
+    const windowsOf = await readAttributionWindows(
       trx,
       orders.map(({ merchantId }) => merchantId),
     );
     const before = await readCampaignDays(trx, orders);
-    await writeOrders(trx, orders, windows, now);
+    await writeOrders(trx, orders, windowsOf, now);
     const after = await readCampaignDays(trx, orders);
     await sumOrders(trx, [...before, ...after]);
     return events.map(() => done);
@@ -39,17 +40,6 @@ export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
 function isLater(a: Order, b: Order): boolean {
   const difference = Date.parse(a.payload.timestamp) - Date.parse(b.payload.timestamp);
   return difference === 0 ? Buffer.compare(Buffer.from(a.eventId), Buffer.from(b.eventId)) > 0 : difference > 0;
-}
-
-async function readWindows(
-  trx: Transaction<Database>,
-  merchantIds: readonly string[],
-): Promise<Map<string, AttributionWindows>> {
-  const { rows } = await sql<AttributionWindows & { merchantId: string }>`
-    select merchant_id as "merchantId", click_days as "clickDays", view_days as "viewDays"
-    from attribution_windows where merchant_id = any(${[...new Set(merchantIds)]}::text[])
-  `.execute(trx);
-  return new Map(rows.map((row) => [row.merchantId, row]));
 }
 
 async function readCampaignDays(trx: Transaction<Database>, orders: readonly Order[]): Promise<CampaignDay[]> {
@@ -66,14 +56,14 @@ async function readCampaignDays(trx: Transaction<Database>, orders: readonly Ord
 async function writeOrders(
   trx: Transaction<Database>,
   orders: readonly Order[],
-  windows: ReadonlyMap<string, AttributionWindows>,
+  windowsOf: (merchantId: string) => AttributionWindows,
   nowMs: number,
 ): Promise<void> {
   const rows = orders.map(({ merchantId, eventId, payload }) => ({
     merchantId,
     eventId,
     payload,
-    touch: chooseTouch(payload.touches, payload.orderedAt, windows.get(merchantId) ?? defaultWindows),
+    touch: chooseTouch(payload.touches, payload.orderedAt, windowsOf(merchantId)),
     counts: payload.status !== 'cancelled',
   }));
   const column = <T>(pick: (row: (typeof rows)[number]) => T): T[] => rows.map(pick);
