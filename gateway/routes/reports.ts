@@ -22,6 +22,11 @@ const row = z
     day: z.string().nullable(),
     adNetworkId: z.string().nullable().openapi({ description: 'Empty for orders that no ad brought.' }),
     campaignId: z.string().nullable(),
+    productId: z.string().nullable().openapi({
+      description: "Empty for what belongs to no product: clicks, and spend that no product's orders claim.",
+    }),
+    title: z.string().nullable().openapi({ description: 'What the product was called on the days of the row.' }),
+    brand: z.string().nullable(),
     currency: z.string(),
     impressions: z.string(),
     clicks: z.string(),
@@ -30,6 +35,7 @@ const row = z
     orders: z
       .string()
       .openapi({ description: "Orders that the merchant's windows attribute; cancelled ones left out." }),
+    units: z.string().nullable().openapi({ description: 'Pieces sold; only by product.' }),
     revenueMicros: micros('Revenue of these orders, less refunds'),
     roas: ratio('Revenue by spend.'),
     ctr: ratio('Clicks by impressions.'),
@@ -50,7 +56,10 @@ const reportRoute = createRoute({
     query: z.object({
       from: z.iso.date().openapi({ example: '2026-11-01' }),
       to: z.iso.date().openapi({ description: 'Inclusive; at most 400 days.', example: '2026-11-30' }),
-      groupBy: z.enum(reportGroups).default('day'),
+      groupBy: z
+        .enum(reportGroups)
+        .default('day')
+        .openapi({ description: "By product, a campaign's spend of a day is shared in proportion to revenue." }),
     }),
   },
   responses: {
@@ -149,6 +158,7 @@ const showRow = (sums: ReportRow): z.infer<typeof row> => ({
   clicks: sums.clicks.toString(),
   spendMicros: sums.spendMicros.toString(),
   orders: sums.orders.toString(),
+  units: sums.units?.toString() ?? null,
   revenueMicros: sums.revenueMicros.toString(),
   cpaMicros: sums.cpaMicros?.toString() ?? null,
   cpcMicros: sums.cpcMicros?.toString() ?? null,

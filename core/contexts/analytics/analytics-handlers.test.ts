@@ -86,6 +86,28 @@ test('the product dimension follows the newest change and counts every event', a
   assert.equal(counts, { products: 2, active: 1 });
 });
 
+test('the versions of a product follow each other without a gap, one for each change of what reports show', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await runHandler(db, handleProductDimensionUpdate, [
+    change(1, 'create', 1, 'Shoe'),
+    change(2, 'update', 2),
+    change(3, 'update', 3, 'Shoe'),
+    change(4, 'update', 5, 'Boot'),
+    change(5, 'update', 4, 'late'),
+  ]);
+  await runHandler(db, handleProductDimensionUpdate, [change(6, 'update', 5, 'Boots'), change(7, 'delete', 9)]);
+  const rows = await db.selectFrom('product_versions').selectAll().orderBy('valid_from').execute();
+  assert.equal(
+    rows.map((r) => [r.valid_from.getUTCSeconds(), r.valid_to?.getUTCSeconds(), r.title, r.active]),
+    [
+      [1, 5, 'Shoe', true],
+      [5, 9, 'Boots', true],
+      [9, undefined, 'Boots', false],
+    ],
+  );
+});
+
 test('what a superseded change brought is not carried along by a newer one of its run', async () => {
   await using world = await createWorld();
   const { db } = world.postgres;
@@ -105,13 +127,16 @@ test('a run of changes in one statement leaves the dimension as the same changes
   for (const half of [history.slice(0, 20), history.slice(20)])
     await runHandler(world.postgres.db, handleProductDimensionUpdate, half);
   await runHandler(other.postgres.db, handleProductDimensionUpdate, history, { alone: true });
-  const tables = ['product_dimensions'];
+  const tables = ['product_dimensions', 'product_versions'];
   assert.is(await snapshot(world.postgres.db, tables), await snapshot(other.postgres.db, tables));
 });
 
 test('changes that are handled again alter nothing in the dimension but its count', async () => {
   await using world = await createWorld();
-  const { once, twice } = await runTwice(world, handleProductDimensionUpdate, history, ['product_dimensions']);
+  const { once, twice } = await runTwice(world, handleProductDimensionUpdate, history, [
+    'product_dimensions',
+    'product_versions',
+  ]);
   assert.is(twice, once);
   const { rows } = await sql<{ changes: number }>`select sum(changes)::int as changes from product_dimensions`.execute(
     world.postgres.db,

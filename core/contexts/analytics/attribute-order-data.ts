@@ -7,6 +7,7 @@ import { readAttributionWindows } from './attribution-windows.ts';
 import { type AttributionWindows, chooseTouch } from './choose-touch.ts';
 import type { OrderDataAttributedToAd } from './events.ts';
 import { type CampaignDay, sumOrders } from './sum-days.ts';
+import { type WrittenOrder, writeOrderLines } from './write-order-lines.ts';
 
 type Order = LanewayEvent<OrderDataAttributedToAd>;
 
@@ -20,7 +21,7 @@ export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
   async handleMany(events, { trx, now }) {
     const newest = new Map<string, Order>();
     for (const event of events) {
-      const key = JSON.stringify([event.merchantId, event.payload.orderId]);
+      const key = keyOf(event.merchantId, event.payload.orderId);
       const known = newest.get(key);
       if (known === undefined || isLater(event, known)) newest.set(key, event);
     }
@@ -30,12 +31,17 @@ export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
       orders.map(({ merchantId }) => merchantId),
     );
     const before = await readCampaignDays(trx, orders);
-    await writeOrders(trx, orders, windowsOf, now);
+    const written = await writeOrders(trx, orders, windowsOf, now);
+    await writeOrderLines(trx, written);
     const after = await readCampaignDays(trx, orders);
     await sumOrders(trx, [...before, ...after]);
     return events.map(() => done);
   },
 });
+
+const orderDayOf = ({ orderedAt }: OrderDataAttributedToAd): string => dayOf(Date.parse(orderedAt));
+
+const keyOf = (merchantId: string, orderId: string): string => JSON.stringify([merchantId, orderId]);
 
 function isLater(a: Order, b: Order): boolean {
   const difference = Date.parse(a.payload.timestamp) - Date.parse(b.payload.timestamp);
@@ -58,21 +64,22 @@ async function writeOrders(
   orders: readonly Order[],
   windowsOf: (merchantId: string) => AttributionWindows,
   nowMs: number,
-): Promise<void> {
+): Promise<WrittenOrder[]> {
   const rows = orders.map(({ merchantId, eventId, payload }) => ({
     merchantId,
     eventId,
     payload,
+    day: orderDayOf(payload),
     touch: chooseTouch(payload.touches, payload.orderedAt, windowsOf(merchantId)),
     counts: payload.status !== 'cancelled',
   }));
   const column = <T>(pick: (row: (typeof rows)[number]) => T): T[] => rows.map(pick);
-  await sql`
+  const { rows: taken } = await sql<{ merchantId: string; orderId: string }>`
     insert into attributed_orders as held (merchant_id, order_id, order_day, ad_network_id, campaign_id, touch, counts,
       revenue_minor, currency, source_at, source_event_id, updated_at)
     select t.*, ${new Date(nowMs)}::timestamptz
     from unnest(${column((r) => r.merchantId)}::text[], ${column((r) => r.payload.orderId)}::text[],
-      ${column((r) => dayOf(Date.parse(r.payload.orderedAt)))}::date[],
+      ${column((r) => r.day)}::date[],
       ${column((r) => r.touch?.adNetworkId ?? '')}::text[], ${column((r) => r.touch?.campaignId ?? '')}::text[],
       ${column((r) => r.touch?.kind ?? null)}::text[], ${column((r) => r.counts)}::boolean[],
       ${column((r) => (r.counts ? r.payload.totalMinor - (r.payload.refundedMinor ?? 0) : 0))}::bigint[],
@@ -85,5 +92,14 @@ async function writeOrders(
       currency = excluded.currency, source_at = excluded.source_at, source_event_id = excluded.source_event_id,
       updated_at = excluded.updated_at
     where (excluded.source_at, excluded.source_event_id) > (held.source_at, held.source_event_id)
+    returning merchant_id as "merchantId", order_id as "orderId"
   `.execute(trx);
+  const keys = new Set(taken.map(({ merchantId, orderId }) => keyOf(merchantId, orderId)));
+  return rows
+    .filter(({ merchantId, payload }) => keys.has(keyOf(merchantId, payload.orderId)))
+    .map(({ touch, ...row }) => ({
+      ...row,
+      adNetworkId: touch?.adNetworkId ?? '',
+      campaignId: touch?.campaignId ?? '',
+    }));
 }

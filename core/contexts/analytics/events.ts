@@ -16,26 +16,47 @@ export const adTouch = z.looseObject({
 
 export type AdTouch = z.infer<typeof adTouch>;
 
+/** A product of an order. */
+const orderLine = z.looseObject({
+  productId: id(128),
+  quantity: z.int().min(1).max(1_000_000),
+  /** What was paid for all of them, in minor units of the order's currency. */
+  totalMinor: amount,
+  /** Of that, all refunds so far. */
+  refundedMinor: amount.optional(),
+});
+
+const isRefundable = ({ totalMinor, refundedMinor = 0 }: { totalMinor: number; refundedMinor?: number | undefined }) =>
+  refundedMinor <= totalMinor;
+const refundExcess = { path: ['refundedMinor'], error: 'cannot be more than totalMinor' };
+
 /** An order as it stands: a refund, a cancellation or a late touch is the whole order once more. */
-export const orderDataAttributedToAdPayload = z
-  .looseObject({
-    orderId: id(128),
-    merchantId: merchantId.optional(),
-    orderedAt: isoTimestamp,
-    status: z.enum(['placed', 'cancelled']),
-    /** Minor units of `currency` (ISO 4217). */
-    totalMinor: amount,
-    /** Of the total, all refunds so far. */
-    refundedMinor: amount.optional(),
-    currency: z.string().regex(/^[A-Z]{3}$/),
-    touches: z.array(adTouch).max(100),
-    /** When the order stood so: decides which of two states is newer. */
-    timestamp: isoTimestamp,
+const firstOrderDataAttributedToAdFields = z.looseObject({
+  orderId: id(128),
+  merchantId: merchantId.optional(),
+  orderedAt: isoTimestamp,
+  status: z.enum(['placed', 'cancelled']),
+  /** Minor units of `currency` (ISO 4217). */
+  totalMinor: amount,
+  /** Of the total, all refunds so far. */
+  refundedMinor: amount.optional(),
+  currency: z.string().regex(/^[A-Z]{3}$/),
+  touches: z.array(adTouch).max(100),
+  /** When the order stood so: decides which of two states is newer. */
+  timestamp: isoTimestamp,
+});
+
+/** Of version 1.0.0. */
+const firstOrderDataAttributedToAdPayload = firstOrderDataAttributedToAdFields.refine(isRefundable, refundExcess);
+
+export const orderDataAttributedToAdPayload = firstOrderDataAttributedToAdFields
+  .extend({
+    /** What the merchant calls the buyer, by whom the order can be erased. */
+    customerId: id(128).optional(),
+    /** What it was for, where reports are to show it by product. */
+    lines: z.array(orderLine.refine(isRefundable, refundExcess)).max(200).optional(),
   })
-  .refine(({ totalMinor, refundedMinor = 0 }) => refundedMinor <= totalMinor, {
-    path: ['refundedMinor'],
-    error: 'cannot be more than totalMinor',
-  });
+  .refine(isRefundable, refundExcess);
 
 export type OrderDataAttributedToAd = z.infer<typeof orderDataAttributedToAdPayload>;
 
@@ -51,7 +72,11 @@ export const orderDataAttributedToAdEvent: EventDefinition = {
   routingKey: 'order.attributed.to.ad',
   sourceContext: 'CorePlatformIntegrationService',
   targetContexts: ['AnalyticsReportingService'],
-  versions: [{ version: '1.0.0', schema: orderDataAttributedToAdPayload }],
+  versions: [
+    { version: '1.0.0', schema: firstOrderDataAttributedToAdPayload, upcast: (payload) => payload },
+    { version: '1.1.0', schema: orderDataAttributedToAdPayload },
+  ],
+  person: (payload) => z.looseObject({ customerId: id(128) }).safeParse(payload).data?.customerId,
   aggregate: (payload) => `order:${orderDataAttributedToAdPayload.parse(payload).orderId}`,
   route: 'fifo',
   queue: 'OrderAttributionEventsQueue',
@@ -77,6 +102,8 @@ export const orderDataAttributedToAdEvent: EventDefinition = {
     totalMinor: 12_900,
     refundedMinor: 0,
     currency: 'EUR',
+    customerId: 'customer-77',
+    lines: [{ productId: 'sku-1001', quantity: 2, totalMinor: 11_900 }],
     touches: [{ adNetworkId: 'meta', campaignId: 'cmp-1001', kind: 'click', at: '2026-11-21T18:00:00.000Z' }],
     timestamp: '2026-11-23T10:15:00.000Z',
   },

@@ -3,13 +3,14 @@ import type { Database } from '../../database/tables.ts';
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { defineHandler, done } from '../../events/handler.ts';
 import type { ProductCoreDataUpdated } from '../catalog/events.ts';
+import { type ProductVersion, writeProductVersions } from './write-product-versions.ts';
 
-/** What a run of events makes of one product. A title or brand that is undefined stays as it is held. */
+/** What a run of events makes of one product. */
 interface Dimension {
   merchantId: string;
   productId: string;
-  title: string | undefined;
-  brand: string | undefined;
+  title: string | null;
+  brand: string | null;
   active: boolean;
   at: Date;
   mseq: number;
@@ -18,43 +19,44 @@ interface Dimension {
 
 /**
  * Keeps the product dimension of reports. A change that is older at its source than what is held counts in `changes` and
- * alters nothing else: the count is of events, so that one applied twice shows.
+ * alters nothing else: the count is of events, so that one applied twice shows. Each state that differs from the one before
+ * in what reports show is a version, so that a report says what a product was called when it was sold.
  */
 export const handleProductDimensionUpdate = defineHandler<ProductCoreDataUpdated>({
   async handleMany(events, { trx, now }) {
     const held = await readHeld(trx, events);
     const dimensions = new Map<string, Dimension>();
+    const versions: ProductVersion[] = [];
     for (const event of events) {
       const key = keyOf(event.merchantId, event.payload.productId);
-      dimensions.set(key, fold(dimensions.get(key) ?? held.get(key), event));
+      const earlier = dimensions.get(key) ?? held.get(key);
+      const dimension = fold(earlier, event);
+      dimensions.set(key, dimension);
+      if (differs(dimension, earlier)) versions.push(dimension);
     }
     await mergeDimensions(trx, [...dimensions.values()], now);
+    await writeProductVersions(trx, versions);
     return events.map(() => done);
   },
 });
 
 type Change = LanewayEvent<ProductCoreDataUpdated>;
 
+const differs = (a: Dimension, b: Dimension | undefined): boolean =>
+  b === undefined || a.title !== b.title || a.brand !== b.brand || a.active !== b.active;
+
 const keyOf = (merchantId: string, productId: string): string => JSON.stringify([merchantId, productId]);
 
-/**
- * Where folding starts. Without it, what a superseded event brought would be carried into the row by a newer event of the
- * same run that says nothing about it.
- */
+/** Where folding starts. */
 async function readHeld(trx: Transaction<Database>, events: readonly Change[]): Promise<Map<string, Dimension>> {
-  const { rows } = await sql<Pick<Dimension, 'merchantId' | 'productId' | 'active' | 'at' | 'mseq'>>`
-    select merchant_id as "merchantId", product_id as "productId", active, source_at as at, source_mseq as mseq
+  const { rows } = await sql<Omit<Dimension, 'changes'>>`
+    select merchant_id as "merchantId", product_id as "productId", title, brand, active, source_at as at, source_mseq as mseq
     from product_dimensions
     where (merchant_id, product_id) in (
       select * from unnest(${events.map((e) => e.merchantId)}::text[], ${events.map((e) => e.payload.productId)}::text[])
     )
   `.execute(trx);
-  return new Map(
-    rows.map((row) => [
-      keyOf(row.merchantId, row.productId),
-      { ...row, title: undefined, brand: undefined, changes: 0 },
-    ]),
-  );
+  return new Map(rows.map((row) => [keyOf(row.merchantId, row.productId), { ...row, changes: 0 }]));
 }
 
 function fold(earlier: Dimension | undefined, { merchantId, mseq, payload }: Change): Dimension {
@@ -64,8 +66,8 @@ function fold(earlier: Dimension | undefined, { merchantId, mseq, payload }: Cha
   return {
     merchantId,
     productId: payload.productId,
-    title: payload.changedAttributes?.title ?? earlier?.title,
-    brand: payload.changedAttributes?.brand ?? earlier?.brand,
+    title: payload.changedAttributes?.title ?? earlier?.title ?? null,
+    brand: payload.changedAttributes?.brand ?? earlier?.brand ?? null,
     active: payload.operationType !== 'delete',
     at,
     mseq,
@@ -90,14 +92,14 @@ async function mergeDimensions(
     select merchant_id, product_id, title, brand, active, source_at, source_mseq, changes,
       ${new Date(nowMs)}::timestamptz
     from unnest(${column((d) => d.merchantId)}::text[], ${column((d) => d.productId)}::text[],
-      ${column((d) => d.title ?? null)}::text[], ${column((d) => d.brand ?? null)}::text[],
+      ${column((d) => d.title)}::text[], ${column((d) => d.brand)}::text[],
       ${column((d) => d.active)}::boolean[], ${column((d) => d.at)}::timestamptz[], ${column((d) => d.mseq)}::bigint[],
       ${column((d) => d.changes)}::bigint[])
       as t (merchant_id, product_id, title, brand, active, source_at, source_mseq, changes)
     order by merchant_id collate "C", product_id collate "C"
     on conflict (merchant_id, product_id) do update set
-      title = coalesce(excluded.title, held.title),
-      brand = coalesce(excluded.brand, held.brand),
+      title = excluded.title,
+      brand = excluded.brand,
       active = excluded.active,
       source_at = excluded.source_at,
       source_mseq = excluded.source_mseq,

@@ -5,6 +5,7 @@ import { attributeOrderData } from './attribute-order-data.ts';
 import { chooseTouch, defaultWindows } from './choose-touch.ts';
 import type { AdTouch } from './events.ts';
 import { processIngestedPerformanceData } from './process-ingested-performance-data.ts';
+import { handleProductDimensionUpdate } from './handle-product-dimension-update.ts';
 import { type ReportGroup, readReport } from './read-report.ts';
 import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
@@ -68,20 +69,24 @@ test('the last click within its window claims an order, else the last view withi
   assert.equal([claims(a, b), claims(b, a)], ['cmp-2', 'cmp-2']);
 });
 
-const tables = ['attributed_orders', 'order_days'] as const;
+const tables = ['attributed_orders', 'order_days', 'order_lines', 'product_days'] as const;
 
 test('orders end in the same state in whatever order and however often their states come', async () => {
   await using world = await createWorld();
   const orders = fc
-    .array(fc.record({ id: fc.nat(2), campaign: fc.nat(2), total: fc.nat(9), cancelled: fc.boolean() }), {
-      minLength: 1,
-      maxLength: 9,
-    })
+    .array(
+      fc.record({ id: fc.nat(2), campaign: fc.nat(2), total: fc.nat(9), sku: fc.nat(2), cancelled: fc.boolean() }),
+      {
+        minLength: 1,
+        maxLength: 9,
+      },
+    )
     .map((specs) =>
       specs.map((spec, i) => ({
         handler: attributeOrderData,
         event: order(i, `o-${spec.id}`, {
           totalMinor: spec.total,
+          lines: spec.sku === 0 ? [] : [{ productId: `sku-${spec.sku}`, quantity: 1, totalMinor: spec.total }],
           status: spec.cancelled ? 'cancelled' : 'placed',
           touches: spec.campaign === 0 ? [] : [touch(spec.campaign, 'click', '2026-11-19T12:00:00.000Z')],
         }),
@@ -124,6 +129,54 @@ test('a refund, a cancellation and a late touch restate the day of the order', a
     [row?.day, row?.ctr, row?.cpcMicros, row?.cpmMicros, row?.conversions, row?.asOf.toISOString()],
     ['2026-11-20', '0.040000', 250_000n, 10_000_000n, 2.5, '2026-11-21T06:00:00.000Z'],
   );
+});
+
+const product = (n: number, productId: string, timestamp: string, title: string) =>
+  lanewayEvent(n, { productId, operationType: 'update', timestamp, changedAttributes: { title, brand: 'Acme' } });
+
+test('by product, sales carry the name of their day, and spend and revenue add up to the campaigns to the micro', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await runHandler(db, handleProductDimensionUpdate, [
+    product(1, 'sku-1', '2026-11-01T00:00:00.000Z', 'Shoe'),
+    product(2, 'sku-1', '2026-11-20T18:00:00.000Z', 'Trail shoe'),
+    product(3, 'sku-1', '2026-11-21T08:00:00.000Z', 'Trail shoe 2'),
+  ]);
+  const line = (sku: number, totalMinor: number, quantity = 1) => ({ productId: `sku-${sku}`, quantity, totalMinor });
+  const early = { orderedAt: '2026-11-19T12:30:00.000Z' };
+  await runHandler(db, processIngestedPerformanceData, [figures(1, {}), figures(2, { campaignId: 'cmp-2' })]);
+  await runHandler(db, attributeOrderData, [
+    order(1, 'a', { ...early, totalMinor: 700, lines: [line(1, 700, 2)] }),
+    order(2, 'b', { totalMinor: 3_000, lines: [line(1, 1_000), line(2, 1_000), line(2, 500)] }),
+    order(3, 'c', { totalMinor: 900, lines: [line(2, 900)], touches: [] }),
+  ]);
+  const products = async () =>
+    (await report(world, 'product')).map((r) => [
+      r.productId,
+      r.title,
+      r.orders,
+      r.units,
+      r.spendMicros,
+      r.revenueMicros,
+    ]);
+  assert.equal(await products(), [
+    // Shipping, what cmp-2 spent without a sale, and what shipping's share and rounding leave of cmp-1.
+    ['', null, 1n, 0n, 11_666_667n, 5_000_000n],
+    ['sku-1', 'Shoe', 1n, 2n, 0n, 7_000_000n],
+    ['sku-1', 'Trail shoe', 1n, 1n, 3_333_333n, 10_000_000n],
+    ['sku-2', null, 2n, 3n, 5_000_000n, 24_000_000n],
+  ]);
+  // A refund that names no product, and a line that is gone.
+  await runHandler(db, attributeOrderData, [
+    order(4, 'b', { totalMinor: 3_000, refundedMinor: 600, lines: [line(1, 2_900)] }),
+    order(5, 'c', { totalMinor: 900, lines: [line(2, 900)], status: 'cancelled', touches: [] }),
+  ]);
+  assert.equal(await products(), [
+    ['', null, 1n, 0n, 10_000_000n, -5_000_000n],
+    ['sku-1', 'Shoe', 1n, 2n, 0n, 7_000_000n],
+    ['sku-1', 'Trail shoe', 1n, 1n, 10_000_000n, 29_000_000n],
+    ['sku-2', null, 0n, 0n, 0n, 0n],
+  ]);
 });
 
 test("a merchant's own windows decide, and currencies stay apart with their own decimals", async () => {

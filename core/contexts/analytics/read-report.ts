@@ -1,9 +1,10 @@
-import { type Transaction, sql } from 'kysely';
+import { type RawBuilder, type Transaction, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../database/tables.ts';
 import { minorToMicros } from '../../money/currency.ts';
+import { productFigures } from './report-products.ts';
 
-export const reportGroups = ['day', 'network', 'campaign'] as const;
+export const reportGroups = ['day', 'network', 'campaign', 'product'] as const;
 export type ReportGroup = (typeof reportGroups)[number];
 
 /** Figures of one group in one currency: sums and ratios never mix currencies. Micros are of the currency's major unit. */
@@ -12,6 +13,10 @@ export interface ReportRow {
   day: string | null;
   adNetworkId: string | null;
   campaignId: string | null;
+  /** Empty for what belongs to no product; title and brand as they were on the days of the row. */
+  productId: string | null;
+  title: string | null;
+  brand: string | null;
   currency: string;
   impressions: bigint;
   clicks: bigint;
@@ -20,6 +25,8 @@ export interface ReportRow {
   spendMicros: bigint;
   /** Orders that the merchant's own windows attribute, less those that were cancelled. */
   orders: bigint;
+  /** Pieces sold; null where the report is not by product. */
+  units: bigint | null;
   /** Less refunds. */
   revenueMicros: bigint;
   /** Null where nothing is to be divided by. */
@@ -37,12 +44,16 @@ const sums = z.object({
   day: z.string().nullable(),
   adNetworkId: z.string().nullable(),
   campaignId: z.string().nullable(),
+  productId: z.string().nullable(),
+  title: z.string().nullable(),
+  brand: z.string().nullable(),
   currency: z.string(),
   impressions: whole,
   clicks: whole,
   conversions: z.number(),
   spendMicros: whole,
   orders: whole,
+  units: whole.nullable(),
   revenueMinor: whole,
   asOf: z.date(),
 });
@@ -53,31 +64,38 @@ export async function readReport(
   merchantId: string,
   { from, to, groupBy, limit }: { from: string; to: string; groupBy: ReportGroup; limit: number },
 ): Promise<ReportRow[]> {
+  const range = sql`merchant_id = ${merchantId} and day between ${from}::date and ${to}::date`;
+  const figures = groupBy === 'product' ? productFigures(range) : campaignFigures(range, groupBy);
+  const { rows } = await sql`
+    with figures as (${figures})
+    select day, network as "adNetworkId", campaign as "campaignId", product as "productId", title, brand, currency,
+      sum(impressions)::text as impressions, sum(clicks)::text as clicks, sum(conversions)::float8 as conversions,
+      sum(spend_micros)::text as "spendMicros", sum(orders)::text as orders, sum(units)::text as units,
+      sum(revenue_minor)::text as "revenueMinor", max(as_of) as "asOf"
+    from figures group by day, network, campaign, product, title, brand, currency
+    order by day, network collate "C", campaign collate "C", product collate "C", currency collate "C", title collate "C",
+      brand collate "C" limit ${limit}
+  `.execute(trx);
+  return rows.map((row) => withRatios(sums.parse(row)));
+}
+
+function campaignFigures(range: RawBuilder<unknown>, groupBy: Exclude<ReportGroup, 'product'>): RawBuilder<unknown> {
   const key = {
     day: sql`day::text as day, null::text as network, null::text as campaign`,
     network: sql`null::text as day, ad_network_id as network, null::text as campaign`,
     campaign: sql`null::text as day, ad_network_id as network, campaign_id as campaign`,
   }[groupBy];
+  const rest = sql`${key}, null::text as product, null::text as title, null::text as brand, null::bigint as units`;
   // What a network says of its account stands for its campaigns, except where these are asked for.
   const chosen = groupBy === 'campaign' ? sql`not is_account` : sql`is_account or not has_account`;
-  const { rows } = await sql`
-    with ads as (
-      select *, bool_or(is_account) over (partition by day, ad_network_id) as has_account from ad_days
-      where merchant_id = ${merchantId} and day between ${from}::date and ${to}::date
-    ), figures as (
-      select ${key}, currency, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
-      from ads where ${chosen}
-      union all
-      select ${key}, currency, 0, 0, 0, 0, orders, revenue_minor, as_of from order_days
-      where merchant_id = ${merchantId} and day between ${from}::date and ${to}::date
-    )
-    select day, network as "adNetworkId", campaign as "campaignId", currency, sum(impressions)::text as impressions,
-      sum(clicks)::text as clicks, sum(conversions)::float8 as conversions, sum(spend_micros)::text as "spendMicros",
-      sum(orders)::text as orders, sum(revenue_minor)::text as "revenueMinor", max(as_of) as "asOf"
-    from figures group by day, network, campaign, currency
-    order by day, network collate "C", campaign collate "C", currency collate "C" limit ${limit}
-  `.execute(trx);
-  return rows.map((row) => withRatios(sums.parse(row)));
+  return sql`
+    select ${rest}, currency, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
+    from (
+      select *, bool_or(is_account) over (partition by day, ad_network_id) as has_account from ad_days where ${range}
+    ) ads where ${chosen}
+    union all
+    select ${rest}, currency, 0, 0, 0, 0, orders, revenue_minor, as_of from order_days where ${range}
+  `;
 }
 
 function withRatios({ revenueMinor, ...row }: z.infer<typeof sums>): ReportRow {

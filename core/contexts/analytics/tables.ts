@@ -14,6 +14,17 @@ export interface AnalyticsTables {
     changes: Generated<number>;
     updated_at: Date;
   };
+  /** What a product was called, and whether it was offered, from a moment at its source until the next version. */
+  product_versions: {
+    merchant_id: string;
+    product_id: string;
+    valid_from: Date;
+    /** Null for the version that holds. */
+    valid_to: Date | null;
+    title: string | null;
+    brand: string | null;
+    active: boolean;
+  };
   ad_performance: {
     merchant_id: string;
     report_date: string;
@@ -57,6 +68,34 @@ export interface AnalyticsTables {
     campaign_id: string;
     currency: string;
     orders: number;
+    revenue_minor: number;
+    as_of: Date;
+  };
+  /** `attributed_orders` by product; together the lines of an order are its revenue. */
+  order_lines: {
+    merchant_id: string;
+    order_id: string;
+    /** Empty for what of the order belongs to no product. */
+    product_id: string;
+    order_day: string;
+    ad_network_id: string;
+    campaign_id: string;
+    counts: boolean;
+    units: number;
+    revenue_minor: number;
+    currency: string;
+    source_at: Date;
+  };
+  /** Sums of `order_lines`. */
+  product_days: {
+    merchant_id: string;
+    day: string;
+    ad_network_id: string;
+    campaign_id: string;
+    product_id: string;
+    currency: string;
+    orders: number;
+    units: number;
     revenue_minor: number;
     as_of: Date;
   };
