@@ -9,14 +9,16 @@ import { type RawBuilder, sql } from 'kysely';
 export const productFigures = (range: RawBuilder<unknown>): RawBuilder<unknown> => sql`
   with ads as (
     select * from ad_days where ${range} and not is_account
+  ), days as (
+    select *, (day + 1)::timestamp at time zone 'UTC' as day_end from product_days where ${range}
+  ), claimed as (
+    select day, ad_network_id, campaign_id, currency, sum(greatest(revenue_minor, 0)) as revenue_minor
+    from days group by 1, 2, 3, 4
   ), sold as (
-    select p.*, (p.day + 1)::timestamp at time zone 'UTC' as day_end,
-      case when p.product_id = '' or p.revenue_minor <= 0 then 0 else
-        div(a.spend_micros::numeric * p.revenue_minor, sum(greatest(p.revenue_minor, 0)) over campaign)
-      end as spend_micros
-    from (select * from product_days where ${range}) p
-    left join ads a using (merchant_id, day, ad_network_id, campaign_id, currency)
-    window campaign as (partition by day, ad_network_id, campaign_id, currency)
+    select d.*, case when d.product_id = '' or d.revenue_minor <= 0 then 0
+      else div(ads.spend_micros::numeric * d.revenue_minor, claimed.revenue_minor) end as spend_micros
+    from days d join claimed using (day, ad_network_id, campaign_id, currency)
+      left join ads using (day, ad_network_id, campaign_id, currency)
   ), shared as (
     select day, ad_network_id, campaign_id, currency, sum(spend_micros) as spend_micros from sold group by 1, 2, 3, 4
   )
