@@ -28,6 +28,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0026-affiliates': () => import('./migrations/0026-affiliates.ts'),
   '0029-handler-starts': () => import('./migrations/0029-handler-starts.ts'),
   '0037-products-in-reports': () => import('./migrations/0037-products-in-reports.ts'),
+  '0038-retention-classes': () => import('./migrations/0038-retention-classes.ts'),
   '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
 };
 

@@ -36,6 +36,19 @@ test('performance reports end in the same state in whatever order and however of
   await assertOrderIrrelevant(world, reports, ['ad_performance']);
 });
 
+test('a report of a day past its retention leaves the sums of the day as they are', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const old = report(1, 1, 1, 5);
+  old.payload.reportDate = '2024-09-30';
+  const kept = report(2, 1, 1, 5);
+  kept.payload.reportDate = '2024-11-01';
+  const { outcomes } = await runHandler(db, processIngestedPerformanceData, [old, kept]);
+  assert.equal(outcomes, [{ kind: 'skip', reason: 'the day is past its retention' }, { kind: 'done' }]);
+  const rows = await db.selectFrom('ad_days').select('day').execute();
+  assert.equal(rows, [{ day: '2024-11-01' }]);
+});
+
 test('a report that comes twice leaves the figures as they were', async () => {
   await using world = await createWorld();
   const reports = [report(1, 1, 1, 5), report(2, 1, 2, 6), report(3, 2, 1, 7)];

@@ -1,7 +1,8 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import type { LanewayEvent } from '../../events/envelope.ts';
-import { defineHandler, done } from '../../events/handler.ts';
+import { defineHandler, done, skip } from '../../events/handler.ts';
+import { isPastRetention } from '../retention/reads.ts';
 import { dayOf } from '../../runtime/clock.ts';
 import { readAttributionWindows } from './attribution-windows.ts';
 import { type AttributionWindows, chooseTouch } from './choose-touch.ts';
@@ -15,12 +16,14 @@ type Order = LanewayEvent<OrderDataAttributedToAd>;
  * Attributes orders to the ads that brought them, by the merchant's windows. An event is the whole order as it stood at its
  * time: the newest (time, event id) wins in whatever order they come, so that refunds and late touches restate it, and the
  * handler may hold its event only. The sums of the campaign's day are made again from its orders, of the campaign that had
- * the order before too.
+ * the order before too. What comes for a day whose orders may be gone already is left out: its sums stand as they are.
  */
 export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
   async handleMany(events, { trx, now }) {
     const newest = new Map<string, Order>();
+    const isOver = ({ payload }: Order) => isPastRetention('attributed_orders', orderDayOf(payload), now);
     for (const event of events) {
+      if (isOver(event)) continue;
       const key = keyOf(event.merchantId, event.payload.orderId);
       const known = newest.get(key);
       if (known === undefined || isLater(event, known)) newest.set(key, event);
@@ -35,7 +38,7 @@ export const attributeOrderData = defineHandler<OrderDataAttributedToAd>({
     await writeOrderLines(trx, written);
     const after = await readCampaignDays(trx, orders);
     await sumOrders(trx, [...before, ...after]);
-    return events.map(() => done);
+    return events.map((event) => (isOver(event) ? skip('the day is past its retention') : done));
   },
 });
 

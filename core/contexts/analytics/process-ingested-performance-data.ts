@@ -1,19 +1,23 @@
 import { sql } from 'kysely';
 import type { LanewayEvent } from '../../events/envelope.ts';
-import { defineHandler, done } from '../../events/handler.ts';
+import { defineHandler, done, skip } from '../../events/handler.ts';
 import type { AdPerformanceDataIngested } from '../ad-networks/events.ts';
+import { isPastRetention } from '../retention/reads.ts';
 import { sumPerformance } from './sum-days.ts';
 
 type Report = LanewayEvent<AdPerformanceDataIngested>;
 
 /**
  * Networks restate a day's figures for weeks, so a report replaces the earlier one of its key. The greatest (read at,
- * event id) wins in whatever order reports come, which is why this handler may hold its event only.
+ * event id) wins in whatever order reports come, which is why this handler may hold its event only. What comes for a day
+ * whose figures may be gone already is left out: its sums stand as they are.
  */
 export const processIngestedPerformanceData = defineHandler<AdPerformanceDataIngested>({
   async handleMany(events, { trx, now }) {
     const latest = new Map<string, Report>();
+    const isOver = ({ payload }: Report) => isPastRetention('ad_performance', payload.reportDate, now);
     for (const event of events) {
+      if (isOver(event)) continue;
       const key = keyOf(event);
       const known = latest.get(key);
       if (known === undefined || isLater(event, known)) latest.set(key, event);
@@ -51,7 +55,7 @@ export const processIngestedPerformanceData = defineHandler<AdPerformanceDataIng
         campaignId,
       })),
     );
-    return events.map(() => done);
+    return events.map((event) => (isOver(event) ? skip('the day is past its retention') : done));
   },
 });
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
 import { isoTimestamp } from '../../events/envelope.ts';
+import { dataClasses } from './policies.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 
 export const dataRetentionJobTriggerPayload = z.looseObject({
-  dataClass: z.enum(['audit_log']),
+  dataClass: z.enum(dataClasses),
   /** The month to archive and purge, `YYYY-MM`. */
   month: z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-11' }),
   /** Counts what would go, and leaves it. */

@@ -7,8 +7,10 @@ import { createArchiveDriver } from './archive-driver.ts';
 import type { DataRetentionJobTrigger } from './events.ts';
 import { runDataRetentionJob } from './run-data-retention-job.ts';
 import { retentionJobs } from './schedules.ts';
+import { placeHold, releaseHold } from './writes.ts';
 import { connectS3 } from '../../clients/s3.ts';
 import type { EffectCall } from '../../events/destination.ts';
+import { LanewayError } from '../../runtime/errors.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
 import { createWorld } from '../../testing/world.ts';
 import { runTwice } from '../../testing/duplicate.ts';
@@ -55,10 +57,10 @@ async function setUp() {
     bucket,
     signal,
     driver,
-    conclude: async (result: Awaited<ReturnType<typeof driver.send>>) =>
+    conclude: async (result: Awaited<ReturnType<typeof driver.send>>, concluded = call) =>
       await db.transaction().execute(async (trx) => {
         const context = { now: NOW, emit: () => undefined, intend: () => undefined };
-        await driver.recordSuccess(trx, call, result, undefined, context);
+        await driver.recordSuccess(trx, concluded, result, undefined, context);
       }),
     month: async () => {
       const { rows } = await sql<{
@@ -166,6 +168,108 @@ test('the same trigger again leaves the record as it was, and the nightly job na
     page.events.map(({ payload }) => payload['month']),
     ['2023-01'],
   );
+});
+
+const notificationsJob = (n: number) => job(n, { dataClass: 'notifications', month: '2024-01' });
+
+/** Notifications of a month that is over its time, one of which is still to be sent, and one of the next month. */
+async function addNotifications(db: Awaited<ReturnType<typeof setUp>>['db'], count: number) {
+  await sql`
+    insert into notifications (merchant_id, notification_key, recipient_id, channel, template_id, category, priority,
+      parameters_hash, locale, template_version, subject, body_text, status, event_id, requested_at, updated_at)
+    select 'shop-1', 'n-' || n, 'owner', 'email', 't', 'platform', 'low', 'h', 'en', '1', 'Hello', 'text', 
+      case when n = 1 then 'queued' else 'sent' end, 'e', case when n = 2 then timestamptz '2024-02-01T00:00Z'
+      else timestamptz '2024-01-31T23:59:59Z' end, now()
+    from generate_series(1, ${count}) n
+  `.execute(db);
+}
+
+test('rows of a table without months go by chunks, each read back before and unchanged since, and nothing else goes', async () => {
+  await using t = await setUp();
+  await addNotifications(t.db, 5_004);
+  const dry = await runHandler(t.db, runDataRetentionJob, [job(1, { ...notificationsJob(1).payload, dryRun: true })]);
+  assert.equal(dry.intents, []);
+  assert.is((await t.run())?.rows, 5_003);
+  const asked = await runHandler(t.db, runDataRetentionJob, [notificationsJob(2)]);
+  let next = asked.intents;
+  assert.is(next[0]?.objectKey, 'notifications/2024-01/chunk-000001');
+  const keys: string[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    const [intent] = next;
+    if (intent === undefined) break;
+    keys.push(intent.objectKey);
+    const chunkCall = { ...call, objectKey: intent.objectKey, desired: intent.desired };
+    const result = await t.driver.send(chunkCall, t.signal);
+    assert.equal(await t.driver.send(chunkCall, t.signal), result, 'an archive is never written over');
+    // Changed after it was archived: this chunk may not go as it is.
+    if (turn === 0) await sql`update notifications set subject = 'Bye' where notification_key = 'n-3'`.execute(t.db);
+    const declared: typeof next = [];
+    await t.db.transaction().execute(async (trx) => {
+      const intend = (each: Omit<(typeof next)[number], 'destination'>) =>
+        void declared.push({ ...each, destination: 'archive:data' });
+      await t.driver.recordSuccess(trx, chunkCall, result, undefined, { now: NOW, emit: () => undefined, intend });
+    });
+    next = declared;
+  }
+  assert.equal(keys, [
+    'notifications/2024-01/chunk-000001',
+    'notifications/2024-01/chunk-000002',
+    'notifications/2024-01/chunk-000003',
+  ]);
+  const left = await t.db.selectFrom('notifications').select('notification_key').orderBy('notification_key').execute();
+  assert.equal(
+    left.map(({ notification_key }) => notification_key),
+    ['n-1', 'n-2'],
+  );
+  const run = await t.run();
+  assert.equal([run?.state, run?.rows, run?.chunks], ['purged', 5_002, 3]);
+  const part = await t.s3.send(
+    new GetObjectCommand({ Bucket: t.bucket, Key: 'notifications/2024-01/chunk-000002/rows.jsonl.gz' }),
+  );
+  const archived = gunzipSync((await part.Body?.transformToByteArray()) ?? '').toString('utf8');
+  assert.is(archived.trimEnd().split('\n').length, 5_000);
+  assert.match(archived, /"subject": "Bye"/);
+});
+
+test('an archive of a chunk that was damaged is neither believed nor written over, and the next night goes on beside it', async () => {
+  await using t = await setUp();
+  await addNotifications(t.db, 3);
+  const { intents } = await runHandler(t.db, runDataRetentionJob, [notificationsJob(1)]);
+  const chunkCall = { ...call, objectKey: intents[0]?.objectKey ?? '', desired: intents[0]?.desired ?? {} };
+  await t.driver.send(chunkCall, t.signal);
+  const Key = 'notifications/2024-01/chunk-000001/rows.jsonl.gz';
+  await t.s3.send(new PutObjectCommand({ Bucket: t.bucket, Key, Body: 'damaged' }));
+  const refused = await t.driver.send(chunkCall, t.signal).catch((error: unknown) => error);
+  assert.match(String(refused), /is damaged/);
+  await t.db.transaction().execute(async (trx) => {
+    const context = { now: NOW, emit: () => undefined, intend: () => undefined };
+    await t.driver.recordFailure(trx, chunkCall, new LanewayError('effect.rejected', 'damaged'), context);
+  });
+  assert.equal([(await t.run())?.state, (await t.run())?.reason], ['failed', 'effect.rejected']);
+  const again = await runHandler(t.db, runDataRetentionJob, [notificationsJob(2)]);
+  assert.is(again.intents[0]?.objectKey, 'notifications/2024-01/chunk-000002');
+  assert.is((await t.db.selectFrom('notifications').selectAll().execute()).length, 3);
+});
+
+test('a legal hold placed while rows are being archived keeps them', async () => {
+  await using t = await setUp();
+  await addNotifications(t.db, 3);
+  const { intents } = await runHandler(t.db, runDataRetentionJob, [notificationsJob(1)]);
+  const chunkCall = { ...call, objectKey: intents[0]?.objectKey ?? '', desired: intents[0]?.desired ?? {} };
+  const result = await t.driver.send(chunkCall, t.signal);
+  const requester = { by: 'legal', reason: 'lawsuit' };
+  await placeHold(t.db, { dataClass: 'notifications', holdId: 'case-9', requester }, NOW);
+  await t.conclude(result, chunkCall);
+  assert.is((await t.db.selectFrom('notifications').selectAll().execute()).length, 3);
+  assert.is((await t.run())?.state, 'held');
+  assert.is(await releaseHold(t.db, { holdId: 'case-9', requester }, NOW), 'notifications');
+  const again = await runHandler(t.db, runDataRetentionJob, [notificationsJob(2)]);
+  assert.is(again.intents[0]?.objectKey, 'notifications/2024-01/chunk-000002');
+  const actions = await t.db.selectFrom('operator_actions').select(['action', 'requested_by']).execute();
+  assert.equal(actions, [
+    { action: 'retention.hold', requested_by: 'legal' },
+    { action: 'retention.release', requested_by: 'legal' },
+  ]);
 });
 
 test.run();

@@ -2,8 +2,10 @@ import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import { defineHandler, done, skip } from '../../events/handler.ts';
 import { LanewayError } from '../../runtime/errors.ts';
+import { chunkKeyOf } from './archive-chunk.ts';
 import { type DataRetentionJobTrigger, archiveDestination } from './events.ts';
-import { retentionPolicies, youngestToGo } from './policies.ts';
+import { policyOf, youngestToGo } from './policies.ts';
+import { readMonthsToGo } from './reads.ts';
 
 /**
  * Decides what becomes of a month: too young is refused, held stays, a dry run is counted, and everything else is for the
@@ -12,17 +14,20 @@ import { retentionPolicies, youngestToGo } from './policies.ts';
 export const runDataRetentionJob = defineHandler<DataRetentionJobTrigger>({
   async handle(event, context) {
     const { dataClass, month, dryRun = false } = event.payload;
-    const policy = retentionPolicies.find((each) => each.dataClass === dataClass);
+    const policy = policyOf(dataClass);
     if (policy === undefined || month > youngestToGo(policy, context.now))
       throw new LanewayError('payload.invalid', `${dataClass} of ${month} has not reached the end of its retention`);
     const { trx, now } = context;
     const before = await trx
       .selectFrom('retention_runs')
-      .select('state')
+      .select(['state', 'rows', 'chunks'])
       .where('data_class', '=', dataClass)
       .where('month', '=', month)
       .executeTakeFirst();
-    if (before?.state === 'purged') return skip('purged already');
+    // A month of rows may have got some since, and is looked at again.
+    if (before?.state === 'purged' && policy.byRow === undefined) return skip('purged already');
+    if (policy.byRow === undefined && !(await hasPartition(trx, dataClass, month)))
+      return skip('its rows have no partition of their own');
     const hold = await trx
       .selectFrom('legal_holds')
       .select('hold_id')
@@ -34,14 +39,20 @@ export const runDataRetentionJob = defineHandler<DataRetentionJobTrigger>({
       return skip(`legal hold ${hold.hold_id}`);
     }
     if (dryRun) {
-      await record(trx, { dataClass, month, state: 'dry-run', rows: await countMonth(trx, dataClass, month) }, now);
+      const months = await readMonthsToGo(trx, policy, now);
+      const rows = months.find((each) => each.month === month)?.rows ?? 0;
+      await record(trx, { dataClass, month, state: 'dry-run', rows }, now);
       return done;
     }
-    await record(trx, { dataClass, month, state: 'archiving' }, now);
+    const rows = before?.state === 'dry-run' ? undefined : (before?.rows ?? undefined);
+    await record(trx, { dataClass, month, state: 'archiving', ...(rows === undefined ? {} : { rows }) }, now);
+    const wanted = { dataClass, month };
+    const chunk = { ...wanted, chunk: (before?.chunks ?? 0) + 1, after: null };
     context.intend(event, {
       destination: archiveDestination,
-      objectKey: `${dataClass}/${month}`,
-      desired: { dataClass, month },
+      ...(policy.byRow === undefined
+        ? { objectKey: `${dataClass}/${month}`, desired: wanted }
+        : { objectKey: chunkKeyOf(chunk), desired: chunk }),
     });
     return done;
   },
@@ -72,12 +83,33 @@ export async function record(trx: Transaction<Database>, change: RunChange, nowM
     .execute();
 }
 
-export const partitionOf = (dataClass: string, month: string): string => `${dataClass}_${month.replace('-', '')}`;
-
-async function countMonth(trx: Transaction<Database>, dataClass: string, month: string): Promise<number> {
-  const part = partitionOf(dataClass, month);
-  const { rows } = await sql<{ present: boolean }>`select to_regclass(${part}) is not null as present`.execute(trx);
-  if (rows[0]?.present !== true) return 0;
-  const counted = await sql<{ n: number }>`select count(*) as n from ${sql.table(part)}`.execute(trx);
-  return counted.rows[0]?.n ?? 0;
+/** Adds a chunk to what is recorded of its month. Resolves with the rows that have gone of it so far. */
+export async function recordChunk(
+  trx: Transaction<Database>,
+  { dataClass, month, rows, chunk, manifest }: Omit<RunChange, 'state'> & { rows: number; chunk: number },
+  nowMs: number,
+): Promise<number> {
+  const recorded = await trx
+    .updateTable('retention_runs')
+    .set({
+      rows: sql<number>`coalesce(rows, 0) + ${rows}`,
+      chunks: sql<number>`greatest(chunks, ${chunk})`,
+      manifest: manifest ?? null,
+      updated_at: new Date(nowMs),
+    })
+    .where('data_class', '=', dataClass)
+    .where('month', '=', month)
+    .returning('rows')
+    .executeTakeFirstOrThrow();
+  return recorded.rows ?? 0;
 }
+
+/** A row that was dated ahead of the partitions lies with all others that were. */
+async function hasPartition(trx: Transaction<Database>, dataClass: string, month: string): Promise<boolean> {
+  const { rows } = await sql<{ there: boolean }>`
+    select to_regclass(${partitionOf(dataClass, month)}) is not null as there
+  `.execute(trx);
+  return rows[0]?.there === true;
+}
+
+export const partitionOf = (dataClass: string, month: string): string => `${dataClass}_${month.replace('-', '')}`;

@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 export interface RetentionTables {
   legal_holds: {
     hold_id: string;
@@ -15,6 +17,8 @@ export interface RetentionTables {
     month: string;
     state: 'dry-run' | 'held' | 'archiving' | 'purged' | 'failed';
     rows: number | null;
+    /** How many chunks of it are in the archive, where rows go by chunks. */
+    chunks: Generated<number>;
     /** Key of the manifest in the archive. */
     manifest: string | null;
     reason: string | null;
