@@ -1,14 +1,15 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Redis } from 'ioredis';
+import { readCurrentMaintenance } from '../core/contexts/platform/reads.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import type { Log } from '../core/runtime/log.ts';
 
 /**
- * Says whether new messages may be taken from SQS. They may not while Postgres or Redis is away, nor while Redis is above
- * 60 % of its memory: a Redis that refuses writes can no longer be drained either, so intake must stop well before that.
- * Messages that are not taken are safe where they are; processing goes on.
+ * Says whether new messages may be taken from SQS. They may not during maintenance, nor while Postgres or Redis is away, nor
+ * while Redis is above 60 % of its memory: a Redis that refuses writes can no longer be drained either, so intake must stop
+ * well before that. Messages that are not taken are safe where they are; processing goes on.
  *
  * open ─► closed(reason) ─► open, each change logged once.
  */
@@ -35,7 +36,9 @@ export function createIntakeGate(options: { db: Kysely<Database>; redis: Redis; 
 
   const findReason = async (): Promise<string | undefined> => {
     try {
-      await withDeadline('Postgres', DEADLINE_MS, () => sql`select 1`.execute(db));
+      const maintenance = await withDeadline('Postgres', DEADLINE_MS, () => readCurrentMaintenance(db, clock.now()));
+      if (maintenance !== undefined)
+        return `maintenance ${maintenance.windowId} until ${maintenance.endsAt.toISOString()}: ${maintenance.reason}`;
     } catch (error) {
       return `Postgres: ${error instanceof Error ? error.message : String(error)}`;
     }

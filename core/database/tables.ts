@@ -9,6 +9,7 @@ import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
 import type { WebhooksTables } from '../contexts/webhooks/tables.ts';
+import type { PlatformTables } from '../contexts/platform/tables.ts';
 import type { RetentionTables } from '../contexts/retention/tables.ts';
 import type { ErrorRecord } from '../runtime/errors.ts';
 import type { PeopleTables } from '../people/tables.ts';
@@ -265,6 +266,7 @@ export interface EngineTables {
 export type Database = EngineTables &
   ScheduleTables &
   PeopleTables &
+  PlatformTables &
   RetentionTables &
   AccessTables &
   CatalogTables &

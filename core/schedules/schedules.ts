@@ -3,6 +3,7 @@ import { audienceJobs } from '../contexts/audiences/schedules.ts';
 import { billingJobs } from '../contexts/billing/schedules.ts';
 import { campaignJobs } from '../contexts/campaigns/schedules.ts';
 import { startFeeds } from '../contexts/catalog/schedules.ts';
+import { platformJobs } from '../contexts/platform/schedules.ts';
 import { retentionJobs } from '../contexts/retention/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
@@ -52,6 +53,7 @@ export const schedules: Schedules = createSchedules([
   ...audienceJobs,
   ...billingJobs,
   ...campaignJobs,
+  ...platformJobs,
   ...retentionJobs,
   startFeeds,
 ]);

@@ -1,0 +1,23 @@
+/** `npm run platform`: when the platform is worked on. */
+import { userInfo } from 'node:os';
+import { systemClock as clock } from '../../core/runtime/clock.ts';
+import { refuseArguments, runOperatorCommand } from '../operator-command.ts';
+import { parseArguments, usage } from './parse-arguments.ts';
+import { runPlatformCommand } from './run-command.ts';
+
+async function main(): Promise<number> {
+  const parsed = parseArguments(process.argv.slice(2), userInfo().username);
+  switch (parsed.kind) {
+    case 'help':
+      process.stdout.write(usage);
+      return 0;
+    case 'invalid':
+      return refuseArguments(parsed.message, usage);
+    case 'run':
+      return await runOperatorCommand(parsed, ({ db }) => runPlatformCommand({ db, clock }, parsed.command));
+    default:
+      return parsed satisfies never;
+  }
+}
+
+process.exitCode = await main();

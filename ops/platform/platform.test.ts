@@ -1,0 +1,130 @@
+import { sql } from 'kysely';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { z } from 'zod';
+import { parseArguments } from './parse-arguments.ts';
+import { runPlatformCommand } from './run-command.ts';
+import { createMerchant } from '../../core/contexts/access/writes.ts';
+import { platformJobs } from '../../core/contexts/platform/schedules.ts';
+import { asRole } from '../../core/testing/as-role.ts';
+import { createWorld } from '../../core/testing/world.ts';
+import { parseArguments as parseRetention } from '../retention/parse-arguments.ts';
+import { runRetentionCommand } from '../retention/run-command.ts';
+
+const NOW = Date.parse('2026-11-23T12:00:00.000Z');
+const clock = { now: () => NOW, sleep: () => Promise.resolve() };
+
+/** A system, and a connection as operators have it. */
+async function setUp() {
+  const world = await createWorld();
+  const operator = asRole(world, 'laneway_operator');
+  return {
+    db: world.postgres.db,
+    deps: { db: operator.db, clock },
+    async [Symbol.asyncDispose]() {
+      await operator.close();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const window = ['--from', '2026-11-23T22:00Z', '--to', '2026-11-23T23:30:00+00:00', '--reason', 'A new database'];
+
+async function run(deps: Parameters<typeof runPlatformCommand>[0], ...args: string[]) {
+  const parsed = parseArguments(args, 'ada');
+  if (parsed.kind !== 'run') throw new Error(`${args.join(' ')}: ${JSON.stringify(parsed)}`);
+  return (await runPlatformCommand(deps, parsed.command)).value;
+}
+
+test('every merchant is told once of maintenance that is planned, and nobody of what was called off', async () => {
+  await using t = await setUp();
+  for (const merchantId of ['shop-1', 'shop-2', 'shop-3']) await createMerchant(t.db, { merchantId, name: 'x' }, NOW);
+  await run(t.deps, 'maintenance', 'plan', 'disk', ...window);
+  await run(t.deps, 'maintenance', 'plan', 'off', ...window);
+  await run(t.deps, 'maintenance', 'end', 'off');
+  const listed = z.object({ windows: z.array(z.looseObject({ windowId: z.string() })) });
+  assert.equal(
+    listed.parse(await run(t.deps, 'maintenance')).windows.map(({ windowId }) => windowId),
+    ['disk'],
+  );
+  const [job] = platformJobs;
+  const due = async (startMs: number, after: string) =>
+    await t.db.transaction().execute(async (trx) => {
+      if (job === undefined) throw new Error('the platform has a job');
+      return await job.due(trx, { period: { startMs, endMs: startMs + 300_000 }, nowMs: startMs, after, limit: 2 });
+    });
+  assert.equal((await due(NOW, '')).events, [], 'planned in this period, and its pages must be alike');
+  const first = await due(NOW + 300_000, '');
+  const second = await due(NOW + 300_000, first.next ?? '');
+  assert.equal(
+    [...first.events, ...second.events].map(({ merchantId, payload }) => [merchantId, payload['idempotencyKey']]),
+    [
+      ['shop-1', 'maintenance:disk'],
+      ['shop-2', 'maintenance:disk'],
+      ['shop-3', 'maintenance:disk'],
+    ],
+  );
+  assert.equal(first.events[0]?.payload['payloadForTemplate'], {
+    startsAt: '2026-11-23 22:00 UTC',
+    endsAt: '2026-11-23 23:30 UTC',
+    reason: 'A new database',
+  });
+  assert.equal((await due(NOW + 600_000, '')).events, []);
+  const actions = await t.db.selectFrom('operator_actions').select(['action', 'requested_by']).orderBy('id').execute();
+  assert.equal(
+    actions.map(({ action, requested_by }) => `${action} ${requested_by}`),
+    ['maintenance.plan ada', 'maintenance.plan ada', 'maintenance.end ada'],
+  );
+});
+
+test('a window that is over, too long or known already is refused, and times without a zone are not guessed', async () => {
+  await using t = await setUp();
+  const refused = async (...args: string[]) => String(await run(t.deps, ...args).catch((error: unknown) => error));
+  const plan = ['maintenance', 'plan', 'w', '--reason', 'x'];
+  assert.match(await refused(...plan, '--from', '2026-11-22T22:00Z', '--to', '2026-11-22T23:00Z'), /passed already/);
+  assert.match(await refused(...plan, '--from', '2026-11-23T22:00Z', '--to', '2026-11-25T23:00Z'), /at most 24 hours/);
+  await run(t.deps, 'maintenance', 'plan', 'w', ...window);
+  assert.match(await refused('maintenance', 'plan', 'w', ...window), /give this one another id/);
+  assert.match(await refused('maintenance', 'end', 'none'), /no window none/);
+  const invalid = (...args: string[]) => parseArguments(args, 'ada').kind;
+  assert.is(invalid(...plan, '--from', '2026-11-23T22:00', '--to', '2026-11-23T23:00Z'), 'invalid');
+  assert.is(invalid('maintenance', 'plan', 'w', '--from', '2026-11-23T22:00Z', '--to', '2026-11-23T23:00Z'), 'invalid');
+  assert.is(invalid('maintenance', 'begin', 'w'), 'invalid');
+});
+
+test('operators see what a night would purge and what holds keep, without a right to read any of it', async () => {
+  await using t = await setUp();
+  await sql`
+    insert into attributed_orders (merchant_id, order_id, order_day, counts, revenue_minor, currency, source_at,
+      source_event_id, updated_at)
+    values ('shop-1', 'o-1', '2024-01-31', true, 1, 'EUR', now(), 'e', now())
+  `.execute(t.db);
+  const said = async (...args: string[]) => {
+    const parsed = parseRetention(args, 'ada');
+    if (parsed.kind !== 'run') throw new Error(JSON.stringify(parsed));
+    return (await runRetentionCommand(t.deps, parsed.command)).value;
+  };
+  await said('hold', 'attributed_orders', 'case-9', '--reason', 'lawsuit');
+  const { classes } = z
+    .object({ classes: z.array(z.looseObject({ dataClass: z.string() })) })
+    .parse(await said('plan'));
+  assert.is(classes.length, 9);
+  assert.equal(
+    classes.find(({ dataClass }) => dataClass === 'attributed_orders'),
+    {
+      dataClass: 'attributed_orders',
+      keepMonths: 25,
+      youngestToGo: '2024-09',
+      heldBy: ['case-9'],
+      months: [{ month: '2024-01', rows: 1 }],
+    },
+  );
+  await said('release', 'case-9');
+  assert.equal(await said('holds'), { holds: [] });
+  assert.is(parseRetention(['hold', 'attributed_orders', 'x'], 'ada').kind, 'invalid');
+  assert.is(parseRetention(['hold', 'invoices', 'x', '--reason', 'y'], 'ada').kind, 'invalid');
+  const read = await sql`select from attributed_orders`.execute(t.deps.db).catch((error: unknown) => error);
+  assert.match(String(read), /permission denied/);
+});
+
+test.run();

@@ -1,0 +1,34 @@
+import type { Kysely } from 'kysely';
+import type { PlatformCommand } from './parse-arguments.ts';
+import { type MaintenanceWindow, readMaintenance } from '../../core/contexts/platform/reads.ts';
+import { endMaintenance, planMaintenance } from '../../core/contexts/platform/writes.ts';
+import type { Database } from '../../core/database/tables.ts';
+import type { Clock } from '../../core/runtime/clock.ts';
+import type { Said } from '../operator-command.ts';
+
+/** Rejects with `resource.not_found`, `operators.refused`, or what the servers say. */
+export async function runPlatformCommand(
+  { db, clock }: { db: Kysely<Database>; clock: Clock },
+  command: PlatformCommand,
+): Promise<Said> {
+  const nowMs = clock.now();
+  switch (command.kind) {
+    case 'list': {
+      const windows = await readMaintenance(db, nowMs);
+      return { value: { windows }, text: [...windows.map(lineOf), `${windows.length} windows`].join('\n') };
+    }
+    case 'plan': {
+      const window = await planMaintenance(db, command, nowMs);
+      return { value: window, text: `planned: ${lineOf(window)}` };
+    }
+    case 'end': {
+      const window = await endMaintenance(db, command, nowMs);
+      return { value: window, text: `ended: ${lineOf(window)}` };
+    }
+    default:
+      return command satisfies never;
+  }
+}
+
+const lineOf = ({ windowId, startsAt, endsAt, reason }: MaintenanceWindow): string =>
+  `${windowId}  ${startsAt.toISOString()} to ${endsAt.toISOString()}  ${reason}`;
