@@ -61,7 +61,7 @@ export const newDelivery = (opened: OpenedEvent, handler: HandlerDefinition, now
  * derives the same ids.
  */
 export function contextFor(
-  { registry }: ExecuteDependencies,
+  { registry, keyring }: ExecuteDependencies,
   handler: string,
   ledgerOf: (merchantId: string) => Ledger,
   base: Pick<HandlerContext, 'trx' | 'signal' | 'now'>,
@@ -70,6 +70,7 @@ export function contextFor(
   const ordinals = new Map<string, number>();
   return {
     ...base,
+    keyring,
     emit(cause, emission) {
       const ordinal = ordinals.get(cause.eventId) ?? 0;
       ordinals.set(cause.eventId, ordinal + 1);

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '../database/tables.ts';
+import type { Keyring } from '../people/keyring.ts';
 import type { LanewayEvent } from './envelope.ts';
 
 /**
@@ -45,6 +46,8 @@ export interface HandlerContext {
   signal: AbortSignal;
   /** Wall time in epoch milliseconds, one value for the whole window. */
   now: number;
+  /** For what is stored about a person. Absent in processes that have no master keys. */
+  keyring?: Keyring | undefined;
   emit(cause: LanewayEvent, emission: Emission): void;
   intend(cause: LanewayEvent, intent: Intent): void;
 }
