@@ -8,6 +8,7 @@ import { deliverThirdPartyAppWebhook } from '../core/contexts/webhooks/deliver-t
 import { createWebhookDriver } from '../core/contexts/webhooks/driver.ts';
 import { thirdPartyAppWebhookPayload } from '../core/contexts/webhooks/events.ts';
 import { changeEndpoint, createEndpoint } from '../core/contexts/webhooks/writes.ts';
+import { testKeyring } from '../core/testing/keyring.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 
 const DAY_MS = 86_400_000;
@@ -52,9 +53,15 @@ async function setUp(ordering: 'parallel' | 'sequential') {
   const { endpointId, secret } = await db
     .transaction()
     .execute((trx) =>
-      createEndpoint(trx, merchantId, { url: app.url, description: '', types: ['*'], ordering }, clock.now()),
+      createEndpoint(
+        trx,
+        testKeyring,
+        merchantId,
+        { url: app.url, description: '', types: ['*'], ordering },
+        clock.now(),
+      ),
     );
-  const driver = createWebhookDriver({ db, rules: { allowLoopback: true }, clock });
+  const driver = createWebhookDriver({ db, keyring: testKeyring, rules: { allowLoopback: true }, clock });
   const actors = s.actors({ drivers: () => driver, clock, leaseMs: 60_000 });
   let happened = 0;
   const happen = (changes: Record<string, unknown> = {}) => {
@@ -150,7 +157,10 @@ test('in sequence a message waits for the one before, however long that takes', 
   s.app.answers.push({ status: 503, headers: { 'retry-after': '7200' } });
   for (let n = 1; n <= 4; n++) await s.happen();
   await s.tried(1);
-  const intent = await s.world.postgres.db.selectFrom('intents').selectAll().executeTakeFirstOrThrow();
+  const intents = s.world.postgres.db.selectFrom('intents').selectAll();
+  // The try is logged a moment before its outcome is.
+  await waitFor('the outcome', async () => (await intents.executeTakeFirstOrThrow()).state !== 'sending');
+  const intent = await intents.executeTakeFirstOrThrow();
   const waitsMs = (intent.not_before?.getTime() ?? 0) - s.clock.now();
   assert.ok(waitsMs > 7_100_000 && waitsMs <= 7_200_000, `Retry-After is honoured: ${waitsMs}`);
   s.time.aheadMs += 7_300_000;

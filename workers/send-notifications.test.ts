@@ -11,6 +11,7 @@ import { createEmailDriver } from '../core/contexts/notifications/email-driver.t
 import { notificationDispatchRequestedPayload } from '../core/contexts/notifications/events.ts';
 import { createSmsDriver } from '../core/contexts/notifications/sms-driver.ts';
 import { cancelNotification, savePreference, saveRecipient } from '../core/contexts/notifications/writes.ts';
+import { testKeyring as keyring } from '../core/testing/keyring.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 
 const accepted = z.object({
@@ -28,11 +29,11 @@ async function setUp() {
   await db
     .transaction()
     .execute((trx) =>
-      saveRecipient(trx, merchantId, { recipientId: 'owner', email, phone, locale: 'en' }, clock.now()),
+      saveRecipient(trx, keyring, merchantId, { recipientId: 'owner', email, phone, locale: 'en' }, clock.now()),
     );
   const drivers = chooseDriver({
-    email: createEmailDriver({ db, ses: connectSES(), from: 'ads@laneway.example', clock }),
-    sms: createSmsDriver({ db, sns: connectSmsSNS(`${world.networksUrl}/sms`), clock }),
+    email: createEmailDriver({ db, keyring, ses: connectSES(), from: 'ads@laneway.example', clock }),
+    sms: createSmsDriver({ db, keyring, sns: connectSmsSNS(`${world.networksUrl}/sms`), clock }),
   });
   const actors = s.actors({ drivers, clock });
   return {

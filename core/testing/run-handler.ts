@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database/tables.ts';
 import type { LanewayEvent } from '../events/envelope.ts';
 import type { Emission, HandlerModule, Intent, Outcome } from '../events/handler.ts';
+import { testKeyring } from './keyring.ts';
 import { newTraceparent } from '../runtime/tracing.ts';
 
 /** An event as the engine hands it to a handler. `n` numbers it. */
@@ -47,6 +48,7 @@ export async function runHandler(
         trx,
         signal: new AbortController().signal,
         now: Date.parse('2026-11-23T12:00:00.000Z'),
+        keyring: testKeyring,
         emit: (_: LanewayEvent, emission: Emission) => void run.emissions.push(emission),
         intend: (_: LanewayEvent, intent: Intent) => void run.intents.push(intent),
       };
@@ -57,12 +59,15 @@ export async function runHandler(
   return { ...run, outcomes };
 }
 
-/** All rows of tables as text, for comparing states. Columns that only say when something was written are left out. */
+/**
+ * All rows of tables as text, for comparing states. Columns that only say when something was written
+ * are left out, and what is sealed, which no two writes write alike.
+ */
 export async function snapshot(db: Kysely<Database>, tables: readonly string[]): Promise<string> {
   const parts: string[] = [];
   for (const table of tables) {
     const { rows } = await sql<{ row: string }>`
-      select (to_jsonb(t) - 'updated_at' - 'changes' - 'revision')::text as row from ${sql.table(table)} t order by 1
+      select (to_jsonb(t) - '{updated_at,changes,revision,sealed,key_id}'::text[])::text as row from ${sql.table(table)} t order by 1
     `.execute(db);
     parts.push(table, ...rows.map(({ row }) => row));
   }

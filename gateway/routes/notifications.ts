@@ -213,14 +213,14 @@ const show = ({ requestedAt, sentAt, readAt, ...rest }: Notification): z.infer<t
 });
 
 export function addNotificationRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
-  const { db, clock } = dependencies;
+  const { db, clock, keyring } = dependencies;
 
   app.openapi(inboxRoute, async (c) => {
     const { limit, after, unread } = c.req.valid('query');
     const merchantId = c.get('merchantId');
     const page = { limit, unreadOnly: unread === 'true', ...(after === undefined ? {} : { after }) };
     const { items, next } = await asMerchant(db, merchantId, (trx) =>
-      listInbox(trx, merchantId, c.req.valid('param').recipientId, page),
+      listInbox(trx, keyring, merchantId, c.req.valid('param').recipientId, page),
     );
     return c.json({ notifications: items.map(show), next: next ?? null }, 200);
   });
@@ -237,7 +237,7 @@ export function addNotificationRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
   app.openapi(readRoute, async (c) => {
     const merchantId = c.get('merchantId');
     const wanted = c.req.valid('param').key;
-    const found = await asMerchant(db, merchantId, (trx) => readNotification(trx, merchantId, wanted));
+    const found = await asMerchant(db, merchantId, (trx) => readNotification(trx, keyring, merchantId, wanted));
     if (found === undefined)
       throw new LanewayError('notifications.not_found', `There is no notification under ${wanted}.`);
     return c.json(show(found), 200);
@@ -256,7 +256,7 @@ export function addNotificationRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
     const subject = c.req.valid('param').recipientId;
     const wanted = c.req.valid('json');
     await makeChange(dependencies, c, async (trx, merchantId, nowMs) => {
-      await saveRecipient(trx, merchantId, { recipientId: subject, ...wanted }, nowMs);
+      await saveRecipient(trx, keyring, merchantId, { recipientId: subject, ...wanted }, nowMs);
       // The record outlives the person: which ways there are, not which address.
       const after = { email: wanted.email !== null, phone: wanted.phone !== null, locale: wanted.locale };
       return { result: undefined, action: 'notification_recipient.saved', subject, after };

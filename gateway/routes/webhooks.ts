@@ -223,14 +223,14 @@ export const webhookRoutes = [
   recoverRoute,
 ];
 
-const showEndpoint = ({ secrets: _secrets, failingSince, createdAt, ...rest }: Endpoint): z.infer<typeof endpoint> => ({
+const showEndpoint = ({ failingSince, createdAt, ...rest }: Endpoint): z.infer<typeof endpoint> => ({
   ...rest,
   failingSince: failingSince?.toISOString() ?? null,
   createdAt: createdAt.toISOString(),
 });
 
 export function addWebhookRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
-  const { db, registry } = dependencies;
+  const { db, registry, keyring } = dependencies;
   const rules = { allowLoopback: dependencies.webhookLoopback };
   const checkUrl = (url: string): string => parseEndpointUrl(url, rules).href;
 
@@ -265,7 +265,7 @@ export function addWebhookRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Gat
   app.openapi(createEndpointRoute, async (c) => {
     const wanted = c.req.valid('json');
     const made = await makeChange(dependencies, c, async (trx, merchantId, nowMs) => {
-      const created = await createEndpoint(trx, merchantId, { ...wanted, url: checkUrl(wanted.url) }, nowMs);
+      const created = await createEndpoint(trx, keyring, merchantId, { ...wanted, url: checkUrl(wanted.url) }, nowMs);
       const shown = showEndpoint(await requireEndpoint(trx, merchantId, created.endpointId));
       const after = { url: shown.url, types: shown.types, ordering: shown.ordering };
       const result = { endpoint: shown, secret: created.secret };
@@ -304,7 +304,7 @@ export function addWebhookRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Gat
   app.openapi(rotateRoute, async (c) => {
     const { endpointId: subject } = c.req.valid('param');
     const fresh = await makeChange(dependencies, c, async (trx, merchantId, nowMs) => {
-      const result = await rotateSecret(trx, merchantId, subject, nowMs);
+      const result = await rotateSecret(trx, keyring, merchantId, subject, nowMs);
       return { result, action: 'webhook_endpoint.secret_rotated', subject };
     });
     return c.json({ secret: fresh }, 201);

@@ -44,6 +44,7 @@ export const affiliateConversionAttributionRequiredEvent: EventDefinition = {
   sourceContext: 'CorePlatformIntegrationService',
   targetContexts: ['AffiliateMarketingService'],
   versions: [{ version: '1.0.0', schema: affiliateConversionPayload }],
+  person: (payload) => z.looseObject({ customerRef: id(128) }).safeParse(payload).data?.customerRef,
   aggregate: (payload) => `order:${affiliateConversionPayload.parse(payload).orderId}`,
   route: 'fifo',
   queue: 'AffiliateConversionQueue',

@@ -6,6 +6,9 @@ import { notificationDispatchRequestedPayload } from './events.ts';
 import { readNotification } from './reads.ts';
 import { cancelNotification, savePreference, saveRecipient, saveTemplate } from './writes.ts';
 import { LanewayError } from '../../runtime/errors.ts';
+import { eraseSubject } from '../../people/subject-keys.ts';
+import { testKeyring } from '../../testing/keyring.ts';
+import { searchPostgres } from '../../testing/search-stores.ts';
 import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler, snapshot } from '../../testing/run-handler.ts';
 import { assertOrderIrrelevant } from '../../testing/shuffle.ts';
@@ -34,7 +37,7 @@ async function setUp() {
   const { db } = world.postgres;
   await db.transaction().execute(async (trx) => {
     const owner = { recipientId: 'owner', email: 'owner@shop.example', phone: null, locale: 'de-AT' };
-    await saveRecipient(trx, 'shop-1', owner, NOON);
+    await saveRecipient(trx, testKeyring, 'shop-1', owner, NOON);
   });
   return world;
 }
@@ -51,7 +54,7 @@ const prefer = ({ postgres: { db } }: World, changes: Partial<Parameters<typeof 
       ),
     );
 
-const find = (world: World, key: string) => readNotification(world.postgres.db, 'shop-1', key);
+const find = (world: World, key: string) => readNotification(world.postgres.db, testKeyring, 'shop-1', key);
 
 test('a request is filled in in the recipient’s language and becomes one intent, with no personal data in it', async () => {
   await using world = await setUp();
@@ -178,7 +181,8 @@ test('a merchant’s own template is used in its newest version, and the notific
       .execute((trx) => saveTemplate(trx, 'shop-1', { ...own, subject, text: 'x', html: null }, NOON));
   await runHandler(db, dispatchNotification, [request(1)]);
   const row = await db.selectFrom('notifications').selectAll().executeTakeFirstOrThrow();
-  assert.equal([row.subject, row.template_version, row.locale], ['Neu: Sale 1', 'merchant:2', 'de']);
+  assert.is((await find(world, 'event-0001'))?.subject, 'Neu: Sale 1');
+  assert.equal([row.template_version, row.locale], ['merchant:2', 'de']);
 });
 
 test('a template that nobody has is poison, and says so', async () => {
@@ -228,6 +232,24 @@ test('requests may come in any order and repeatedly, also for one key with diffe
     );
   await assertOrderIrrelevant(world, requests, [...tables], { numRuns: 15 });
   assert.ok((await snapshot(world.postgres.db, tables)).length > 0);
+});
+
+test('address and text are readable with the recipient’s key alone, and gone from every table once it is destroyed', async () => {
+  await using world = await setUp();
+  const { db } = world.postgres;
+  const told = { channel: 'in_app', payloadForTemplate: { campaignName: 'Zirkonia', approvedBy: 'Ann' } };
+  await runHandler(db, dispatchNotification, [request(1, told), request(2)]);
+  assert.equal(
+    [(await find(world, 'event-0001'))?.subject, (await find(world, 'event-0002'))?.status],
+    ['Kampagne „Zirkonia“ wurde freigegeben', 'queued'],
+  );
+  for (const text of ['Zirkonia', 'owner@shop.example']) assert.equal(await searchPostgres(db, text), [], text);
+  await eraseSubject(db, testKeyring, { merchantId: 'shop-1', subjectId: 'owner' }, NOON + 60_000);
+  const erased = await find(world, 'event-0001');
+  assert.equal([erased?.status, erased?.subject, erased?.text], ['sent', '', '']);
+  // There is no address left to reach anybody by.
+  await runHandler(db, dispatchNotification, [request(3)]);
+  assert.is((await find(world, 'event-0003'))?.status, 'undeliverable');
 });
 
 test.run();

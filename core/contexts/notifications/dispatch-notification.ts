@@ -1,5 +1,6 @@
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { type HandlerContext, type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
+import { requireKeyring } from '../../people/sealed-values.ts';
 import { type Known, type Wanted, decideNotification } from './decide-notification.ts';
 import type { NotificationDispatchRequested } from './events.ts';
 import { readCancelledKeys, readPreferences, readRecipients, readTemplates } from './reads.ts';
@@ -18,7 +19,7 @@ export const dispatchNotification = defineHandler<NotificationDispatchRequested>
   async handleMany(events, context): Promise<readonly Outcome[]> {
     const known = await readKnown(context, events);
     const wanted = events.map((event) => decideNotification(event, known));
-    const kept = await keepNotifications(context.trx, events[0]?.merchantId ?? '', wanted, context.now);
+    const kept = await keepNotifications(context, events[0]?.merchantId ?? '', wanted);
     for (const [index, event] of events.entries()) {
       const each = wanted[index];
       const held = each === undefined ? undefined : kept.get(each.key);
@@ -28,12 +29,12 @@ export const dispatchNotification = defineHandler<NotificationDispatchRequested>
   },
 });
 
-async function readKnown({ trx }: HandlerContext, events: readonly Request[]): Promise<Known> {
+async function readKnown({ trx, keyring }: HandlerContext, events: readonly Request[]): Promise<Known> {
   const merchantId = events[0]?.merchantId ?? '';
   const recipientIds = [...new Set(events.map(({ payload }) => payload.recipientId))];
   const templateIds = [...new Set(events.map(({ payload }) => payload.templateId))];
   const keys = events.map(({ payload, eventId }) => payload.idempotencyKey ?? eventId);
-  const recipients = await readRecipients(trx, merchantId, recipientIds);
+  const recipients = await readRecipients(trx, requireKeyring(keyring), merchantId, recipientIds);
   return {
     recipients: new Map(recipients.map((recipient) => [recipient.recipientId, recipient])),
     preferences: await readPreferences(trx, merchantId, recipientIds),

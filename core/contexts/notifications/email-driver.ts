@@ -7,6 +7,7 @@ import { chooseTemplate } from './templates/choose.ts';
 import { type Rendered, render } from './templates/render.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver } from '../../events/destination.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 /** A digest names so many and counts the rest. */
@@ -15,23 +16,24 @@ const DIGEST_ITEMS = 100;
 /** Email through SES v2, one call for a notification or for a digest of them. */
 export function createEmailDriver(options: {
   db: Kysely<Database>;
+  keyring: Keyring;
   /** Makes one attempt a call: a retry of its own could be the second mail. */
   ses: SESv2Client;
   /** `Laneway <notifications@example.com>`, a verified identity. */
   from: string;
   clock: Clock;
 }): DestinationDriver {
-  const { db, ses, clock } = options;
+  const { db, keyring, ses, clock } = options;
   return {
     // SES gives accounts in production 14 a second to begin with; others say so in LANEWAY_DESTINATION_LIMITS.
     limits: () => ({ quota: [{ calls: 14, perMs: 1_000, burst: 7 }], concurrency: 8 }),
 
     async send(call, signal) {
-      const taken = await takeForSending(db, call, clock.now());
+      const taken = await takeForSending(db, keyring, call, clock.now());
       const [first] = taken;
       if (first === undefined) return { externalId: 'none', actual: { sent: 0 } };
       const content = call.desired['kind'] === 'digest' ? digestOf(taken, first.locale) : first;
-      const to = await addressOf(db, call.merchantId, first.recipientId, 'email');
+      const to = await addressOf(db, keyring, call.merchantId, first.recipientId, 'email');
       const answer = await ses
         .send(emailCommand(options.from, to, content, call.idempotencyKey), { abortSignal: signal })
         .catch((error: unknown) => {

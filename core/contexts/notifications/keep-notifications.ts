@@ -1,6 +1,9 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { HandlerContext } from '../../events/handler.ts';
+import { requireKeyring, sealValues } from '../../people/sealed-values.ts';
 import type { Wanted } from './decide-notification.ts';
+import { contentOf } from './sealed.ts';
 import type { NotificationStatus } from './tables.ts';
 
 /** The request that holds a key, and how far it is. */
@@ -12,41 +15,51 @@ export interface Kept {
 }
 
 /**
- * Writes each notification under its key. Of several requests for one key the earliest counts, by the time that it carries
+ * Writes each notification under its key, its text sealed under that of its recipient. Of several requests for one key the earliest counts, by the time that it carries
  * and then by its id, whichever came first: until something is sent, so that the end does not depend on the order in which
  * they arrive. Resolves with who holds each key now.
  */
 export async function keepNotifications(
-  trx: Transaction<Database>,
+  { trx, keyring, now }: Pick<HandlerContext, 'trx' | 'keyring' | 'now'>,
   merchantId: string,
   requests: readonly Wanted[],
-  now: number,
 ): Promise<ReadonlyMap<string, Kept>> {
   const earliest = earliestOfEachKey(requests);
+  const contents = await sealValues(
+    trx,
+    requireKeyring(keyring),
+    earliest.map(({ key, recipientId, requestedAt, content }) => ({
+      subject: { merchantId, subjectId: recipientId, occurredAtMs: requestedAt.getTime() },
+      value: content,
+      belongsTo: contentOf(merchantId, key),
+    })),
+    now,
+  );
   const column = <T>(pick: (request: Wanted) => T): T[] => earliest.map(pick);
   await noteRequests(trx, merchantId, requests);
   await sql`
     insert into notifications as n (merchant_id, notification_key, recipient_id, channel, template_id, category, priority,
-      parameters_hash, locale, template_version, subject, body_text, body_html, status, status_reason, digest_at, event_id,
-      requested_at, sent_at, updated_at)
+      parameters_hash, locale, template_version, subject, body_text, sealed, key_id, status, status_reason, digest_at,
+      event_id, requested_at, sent_at, updated_at)
     select ${merchantId}, t.*, case when t.status = 'sent' then t.requested_at end, ${new Date(now)}::timestamptz
     from unnest(
       ${column((r) => r.key)}::text[], ${column((r) => r.recipientId)}::text[], ${column((r) => r.channel)}::text[],
       ${column((r) => r.templateId)}::text[], ${column((r) => r.category)}::text[], ${column((r) => r.priority)}::text[],
       ${column((r) => r.parametersHash)}::text[], ${column((r) => r.locale)}::text[],
-      ${column((r) => r.templateVersion)}::text[], ${column((r) => r.content.subject)}::text[],
-      ${column((r) => r.content.text)}::text[], ${column((r) => r.content.html)}::text[],
+      ${column((r) => r.templateVersion)}::text[], ${column(() => '')}::text[], ${column(() => '')}::text[],
+      ${contents.map((c) => c.sealed)}::bytea[], ${contents.map((c) => c.keyId)}::text[],
       ${column((r) => r.status)}::text[], ${column((r) => r.statusReason)}::text[],
       ${column((r) => r.digestAt)}::timestamptz[], ${column((r) => r.eventId)}::text[],
       ${column((r) => r.requestedAt)}::timestamptz[]
     ) as t (notification_key, recipient_id, channel, template_id, category, priority, parameters_hash, locale,
-      template_version, subject, body_text, body_html, status, status_reason, digest_at, event_id, requested_at)
+      template_version, subject, body_text, sealed, key_id, status, status_reason, digest_at, event_id, requested_at)
     order by t.notification_key collate "C"
     on conflict (merchant_id, notification_key) do update set
       recipient_id = excluded.recipient_id, channel = excluded.channel, template_id = excluded.template_id,
       category = excluded.category, priority = excluded.priority, parameters_hash = excluded.parameters_hash,
       locale = excluded.locale, template_version = excluded.template_version, subject = excluded.subject,
-      body_text = excluded.body_text, body_html = excluded.body_html, status = excluded.status,
+      body_text = excluded.body_text, body_html = excluded.body_html, sealed = excluded.sealed, key_id = excluded.key_id,
+      status = excluded.status,
       status_reason = excluded.status_reason, digest_at = excluded.digest_at, event_id = excluded.event_id,
       requested_at = excluded.requested_at, sent_at = excluded.sent_at, updated_at = excluded.updated_at
     where (excluded.requested_at, excluded.event_id) < (n.requested_at, n.event_id)

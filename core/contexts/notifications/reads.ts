@@ -1,6 +1,8 @@
 import { type Kysely, type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import type { Channel } from './events.ts';
+import { openContacts, openContents } from './sealed.ts';
 import type { DigestFrequency, NotificationStatus } from './tables.ts';
 import type { MerchantTemplate } from './templates/choose.ts';
 
@@ -21,17 +23,20 @@ export interface Preference {
   digest: DigestFrequency;
 }
 
+/** Of a recipient that was erased neither address nor number is left. */
 export async function readRecipients(
   db: Reader,
+  keyring: Keyring,
   merchantId: string,
   recipientIds: readonly string[],
 ): Promise<Recipient[]> {
-  return await db
+  const rows = await db
     .selectFrom('notification_recipients')
-    .select(['recipient_id as recipientId', 'email', 'phone', 'locale'])
+    .select(['recipient_id as recipientId', 'email', 'phone', 'locale', 'sealed', 'key_id as keyId'])
     .where('merchant_id', '=', merchantId)
     .where('recipient_id', 'in', recipientIds)
     .execute();
+  return await openContacts(db, keyring, merchantId, rows);
 }
 
 export async function readPreferences(
@@ -87,6 +92,7 @@ export interface Notification {
   templateId: string;
   category: string;
   priority: string;
+  /** Empty, as the text is, once the recipient is erased. */
   subject: string;
   text: string;
   status: NotificationStatus;
@@ -105,6 +111,9 @@ const columns = [
   'priority',
   'subject',
   'body_text as text',
+  'body_html as html',
+  'sealed',
+  'key_id as keyId',
   'status',
   'status_reason as statusReason',
   'requested_at as requestedAt',
@@ -112,13 +121,20 @@ const columns = [
   'read_at as readAt',
 ] as const;
 
-export async function readNotification(db: Reader, merchantId: string, key: string): Promise<Notification | undefined> {
-  return await db
+export async function readNotification(
+  db: Reader,
+  keyring: Keyring,
+  merchantId: string,
+  key: string,
+): Promise<Notification | undefined> {
+  const rows = await db
     .selectFrom('notifications')
     .select(columns)
     .where('merchant_id', '=', merchantId)
     .where('notification_key', '=', key)
-    .executeTakeFirst();
+    .execute();
+  const [found] = await readable(db, keyring, merchantId, rows);
+  return found;
 }
 
 /**
@@ -127,6 +143,7 @@ export async function readNotification(db: Reader, merchantId: string, key: stri
  */
 export async function listInbox(
   db: Reader,
+  keyring: Keyring,
   merchantId: string,
   recipientId: string,
   { after, limit, unreadOnly }: { after?: string; limit: number; unreadOnly: boolean },
@@ -149,6 +166,16 @@ export async function listInbox(
     .orderBy('notification_key', 'desc')
     .limit(limit + 1)
     .execute();
-  const items = rows.slice(0, limit);
+  const items = await readable(db, keyring, merchantId, rows.slice(0, limit));
   return { items, next: rows.length > limit ? items.at(-1)?.key : undefined };
+}
+
+async function readable<Row extends Parameters<typeof openContents>[3][number]>(
+  db: Reader,
+  keyring: Keyring,
+  merchantId: string,
+  rows: readonly Row[],
+) {
+  const opened = await openContents(db, keyring, merchantId, rows);
+  return opened.map(({ html: _html, erased: _erased, ...row }) => row);
 }

@@ -2,8 +2,11 @@ import { type Kysely, type Transaction, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../database/tables.ts';
 import type { EffectCall } from '../../events/destination.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import type { Channel } from './events.ts';
+import { readRecipients } from './reads.ts';
+import { type SealedColumns, openContents } from './sealed.ts';
 import type { NotificationStatus } from './tables.ts';
 
 const desiredSending = z.discriminatedUnion('kind', [
@@ -39,16 +42,25 @@ const rowsOf = ({ merchantId, destination }: EffectCall, sending: Sending) =>
  * there may be nothing to send. A call that is made again, since it certainly did not get through, takes the same again;
  * what may have got through, it never takes.
  */
-export async function takeForSending(db: Kysely<Database>, call: EffectCall, now: number): Promise<Taken[]> {
+export async function takeForSending(
+  db: Kysely<Database>,
+  keyring: Keyring,
+  call: EffectCall,
+  now: number,
+): Promise<Taken[]> {
   const sending = sendingOf(call);
-  const { rows } = await sql<Taken>`
+  const { rows } = await sql<Taken & SealedColumns>`
     update notifications n set status = 'sending', updated_at = ${new Date(now)}::timestamptz
     where ${rowsOf(call, sending)} and status in ('queued', 'digested', 'sending', 'failed') and not exists (
       select from notification_cancellations c
       where c.merchant_id = n.merchant_id and c.notification_key = n.notification_key and n.status <> 'sending')
-    returning recipient_id as "recipientId", notification_key as key, subject, body_text as text, body_html as html, locale
+    returning recipient_id as "recipientId", notification_key as key, subject, body_text as text, body_html as html, locale,
+      sealed, key_id as "keyId"
   `.execute(db);
-  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  const opened = await openContents(db, keyring, call.merchantId, rows);
+  if (opened.some(({ erased }) => erased))
+    throw new LanewayError('effect.rejected', 'the person that it was for has been erased');
+  return opened.map(({ erased: _erased, ...taken }) => taken).toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** Notes how a call ended for all that it carried. */
@@ -81,18 +93,14 @@ export async function recordNothingSent(trx: Transaction<Database>, call: Effect
 /** Where a recipient is reached by a channel now. Throws `effect.rejected` when it has lost its address meanwhile. */
 export async function addressOf(
   db: Kysely<Database>,
+  keyring: Keyring,
   merchantId: string,
   recipientId: string,
   channel: Exclude<Channel, 'in_app'>,
 ): Promise<string> {
   const column = ({ email: 'email', sms: 'phone' } as const)[channel];
-  const row = await db
-    .selectFrom('notification_recipients')
-    .select(`${column} as address`)
-    .where('merchant_id', '=', merchantId)
-    .where('recipient_id', '=', recipientId)
-    .executeTakeFirst();
-  const address = row?.address ?? null;
+  const [recipient] = await readRecipients(db, keyring, merchantId, [recipientId]);
+  const address = recipient?.[column] ?? null;
   if (address === null) throw new LanewayError('effect.rejected', `recipient ${recipientId} has no ${column} any more`);
   return address;
 }

@@ -4,6 +4,7 @@ import { failureOfSend, keepsNoRecord } from './aws-failure.ts';
 import { addressOf, recordNothingSent, recordSending, takeForSending } from './sending.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver } from '../../events/destination.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 /** What SNS takes in one publish; it splits a longer text into several parts by itself. */
@@ -12,20 +13,21 @@ const MAX_TEXT = 1_600;
 /** SMS through SNS, straight to a phone number. */
 export function createSmsDriver(options: {
   db: Kysely<Database>;
+  keyring: Keyring;
   /** Makes one attempt a call: a retry of its own could be the second message. */
   sns: SNSClient;
   clock: Clock;
 }): DestinationDriver {
-  const { db, sns, clock } = options;
+  const { db, keyring, sns, clock } = options;
   return {
     // SNS sends 20 transactional messages a second in most regions.
     limits: () => ({ quota: [{ calls: 20, perMs: 1_000, burst: 10 }], concurrency: 4 }),
 
     async send(call, signal) {
-      const [message] = await takeForSending(db, call, clock.now());
+      const [message] = await takeForSending(db, keyring, call, clock.now());
       if (message === undefined) return { externalId: 'none', actual: { sent: 0 } };
       const command = new PublishCommand({
-        PhoneNumber: await addressOf(db, call.merchantId, message.recipientId, 'sms'),
+        PhoneNumber: await addressOf(db, keyring, call.merchantId, message.recipientId, 'sms'),
         Message: message.text.slice(0, MAX_TEXT),
         MessageAttributes: { 'AWS.SNS.SMS.SMSType': { DataType: 'String', StringValue: 'Transactional' } },
       });

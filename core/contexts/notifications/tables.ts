@@ -18,9 +18,12 @@ export interface NotificationsTables {
   notification_recipients: {
     merchant_id: string;
     recipient_id: string;
+    /** In rows of earlier releases, as is the phone number; else both are sealed. */
     email: string | null;
     /** E.164. */
     phone: string | null;
+    sealed: Buffer | null;
+    key_id: string | null;
     locale: Generated<string>;
     updated_at: Date;
   };
@@ -59,9 +62,12 @@ export interface NotificationsTables {
     locale: string;
     /** `builtin:2`, `merchant:5` */
     template_version: string;
+    /** Empty where the text is sealed, which it is but in rows of earlier releases. */
     subject: string;
     body_text: string;
     body_html: string | null;
+    sealed: Generated<Buffer | null>;
+    key_id: Generated<string | null>;
     status: NotificationStatus;
     status_reason: string | null;
     /** When the digest goes out that this is part of. */

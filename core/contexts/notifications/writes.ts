@@ -1,25 +1,36 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { Keyring } from '../../people/keyring.ts';
+import { sealValues } from '../../people/sealed-values.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import type { Channel } from './events.ts';
+import { contactOf } from './sealed.ts';
 import type { DigestFrequency } from './tables.ts';
 import { checkTemplate } from './templates/render.ts';
 
+/** The address and number are sealed under the recipient's key. */
 export async function saveRecipient(
   trx: Transaction<Database>,
+  keyring: Keyring,
   merchantId: string,
   recipient: { recipientId: string; email: string | null; phone: string | null; locale: string },
   nowMs: number,
 ): Promise<void> {
+  const { recipientId, email, phone, locale } = recipient;
+  const subject = { merchantId, subjectId: recipientId, occurredAtMs: nowMs };
+  const contact = { subject, value: { email, phone }, belongsTo: contactOf(merchantId, recipientId) };
+  const [sealed] = await sealValues(trx, keyring, [contact], nowMs);
   const row = {
-    email: recipient.email,
-    phone: recipient.phone,
-    locale: recipient.locale,
+    email: null,
+    phone: null,
+    sealed: sealed?.sealed ?? null,
+    key_id: sealed?.keyId ?? null,
+    locale,
     updated_at: new Date(nowMs),
   };
   await trx
     .insertInto('notification_recipients')
-    .values({ merchant_id: merchantId, recipient_id: recipient.recipientId, ...row })
+    .values({ merchant_id: merchantId, recipient_id: recipientId, ...row })
     .onConflict((conflict) => conflict.columns(['merchant_id', 'recipient_id']).doUpdateSet(row))
     .execute();
 }

@@ -2,9 +2,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deliverThirdPartyAppWebhook } from './deliver-third-party-app-webhook.ts';
 import { thirdPartyAppWebhookPayload } from './events.ts';
-import { changeEndpoint, createEndpoint } from './writes.ts';
+import { readSecrets } from './secrets.ts';
+import { changeEndpoint, createEndpoint, rotateSecret } from './writes.ts';
 import { runTwice } from '../../testing/duplicate.ts';
+import { testKeyring } from '../../testing/keyring.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
+import { searchPostgres } from '../../testing/search-stores.ts';
 import { type World, createWorld } from '../../testing/world.ts';
 
 const NOON = Date.parse('2026-11-23T12:00:00.000Z');
@@ -19,7 +22,7 @@ const happening = (n: number, webhookType: string, changes: Record<string, unkno
 const endpoint = ({ postgres: { db } }: World, types: string[], ordering: 'parallel' | 'sequential' = 'parallel') =>
   db.transaction().execute(async (trx) => {
     const wanted = { url: 'https://hooks.example/', description: '', types, ordering };
-    return (await createEndpoint(trx, 'shop-1', wanted, NOON)).endpointId;
+    return (await createEndpoint(trx, testKeyring, 'shop-1', wanted, NOON)).endpointId;
   });
 
 const deliveries = ({ postgres: { db } }: World, endpointId: string) =>
@@ -104,6 +107,22 @@ test('handling events again adds nothing and burns no number', async () => {
   assert.equal(second.intents, []);
   await runHandler(world.postgres.db, deliverThirdPartyAppWebhook, [happening(3, 'a.b')]);
   assert.equal((await deliveries(world, id)).at(-1), '3 event-0003 pending');
+});
+
+test('secrets of an endpoint are in no table in clear, and one that is rotated leaves the one before for a while', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  const [created, second] = await db.transaction().execute(async (trx) => {
+    const wanted = { url: 'https://hooks.example/', description: '', types: ['*'], ordering: 'parallel' } as const;
+    const made = await createEndpoint(trx, testKeyring, 'shop-1', wanted, NOON);
+    return [made, await rotateSecret(trx, testKeyring, 'shop-1', made.endpointId, NOON)] as const;
+  });
+  const { endpointId, secret: first } = created;
+  for (const secret of [first, second]) assert.equal(await searchPostgres(db, secret), []);
+  assert.equal(
+    (await readSecrets(db, testKeyring, { merchantId: 'shop-1', endpointId })).map(({ secret }) => secret),
+    [second, first],
+  );
 });
 
 test.run();

@@ -3,9 +3,11 @@ import { z } from 'zod';
 import { type AddressRules, type Resolve, resolveBySystem } from './guard-address.ts';
 import { type PostedAnswer, postWebhook } from './post.ts';
 import { readEndpoint } from './reads.ts';
+import { readSecrets } from './secrets.ts';
 import { signedHeaders } from './sign.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectContext } from '../../events/destination.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { LanewayError, coerceError } from '../../runtime/errors.ts';
 
@@ -31,11 +33,12 @@ interface Delivery {
  */
 export function createWebhookDriver(options: {
   db: Kysely<Database>;
+  keyring: Keyring;
   rules: AddressRules;
   clock: Clock;
   resolve?: Resolve;
 }): DestinationDriver {
-  const { db, rules, clock, resolve = resolveBySystem } = options;
+  const { db, keyring, rules, clock, resolve = resolveBySystem } = options;
   return {
     limits: () => ({ quota: [{ calls: 600, perMs: 60_000, burst: 60 }], concurrency: 1 }),
     patience: { retry: { retries: 20, baseMs: 5_000, capMs: 6 * 3_600_000 }, awayMs: GIVE_UP_MS },
@@ -46,6 +49,7 @@ export function createWebhookDriver(options: {
       if (endpoint?.state !== 'enabled') return { externalId: 'none', actual: { outcome: 'held' } };
       const delivery = await beginAttempt(db, call, desired, clock.now());
       if (delivery === undefined) return { externalId: 'none', actual: { outcome: 'nothing to deliver' } };
+      const secrets = await readSecrets(db, keyring, { merchantId: call.merchantId, endpointId: desired.endpointId });
       const began = clock.now();
       const log = (end: { answer?: PostedAnswer; error?: string }) =>
         logAttempt(db, call, desired, delivery, { ...end, at: began, durationMs: clock.now() - began });
@@ -53,7 +57,7 @@ export function createWebhookDriver(options: {
       const headers = {
         'content-type': 'application/json',
         'user-agent': 'Laneway-Webhooks/1.0',
-        ...signedHeaders(message, endpoint.secrets, began),
+        ...signedHeaders(message, secrets, began),
         'laneway-event-id': delivery.eventId,
         'laneway-sequence': String(delivery.sequence),
         'laneway-attempt': String(delivery.attempt),

@@ -1,6 +1,6 @@
 import { type Kysely, type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
-import type { DeliveryStatus, Ordering, SigningSecret } from './tables.ts';
+import type { DeliveryStatus, Ordering } from './tables.ts';
 
 type Reader = Kysely<Database> | Transaction<Database>;
 
@@ -10,7 +10,6 @@ export interface Endpoint {
   description: string;
   types: string[];
   ordering: Ordering;
-  secrets: SigningSecret[];
   state: 'enabled' | 'disabled' | 'deleted';
   stateReason: string | null;
   failingSince: Date | null;
@@ -23,7 +22,6 @@ const endpointColumns = [
   'description',
   'types',
   'ordering',
-  'secrets',
   'state',
   'state_reason as stateReason',
   'failing_since as failingSince',

@@ -24,7 +24,10 @@ export interface WebhooksTables {
     /** `campaign.activated`, `campaign.*`, `*` */
     types: string[];
     ordering: Ordering;
+    /** Empty where they are sealed, which they are but in rows of earlier releases. */
     secrets: ColumnType<SigningSecret[], string, string>;
+    sealed_secrets: Buffer | null;
+    key_id: string | null;
     state: Generated<'enabled' | 'disabled' | 'deleted'>;
     state_reason: string | null;
     next_sequence: Generated<number>;

@@ -2,7 +2,9 @@ import type { Transaction } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import { readEndpoint } from './reads.ts';
+import { openSecrets, sealSecrets } from './secrets.ts';
 import { firstSecret, rotateSecrets } from './sign.ts';
 import type { Ordering } from './tables.ts';
 
@@ -19,6 +21,7 @@ const MAX_ENDPOINTS = 50;
 /** Resolves with its id and its secret, which is shown this once. Throws `webhooks.too_many_endpoints`. */
 export async function createEndpoint(
   trx: Transaction<Database>,
+  keyring: Keyring,
   merchantId: string,
   endpoint: NewEndpoint,
   nowMs: number,
@@ -43,7 +46,7 @@ export async function createEndpoint(
       description: endpoint.description,
       types: [...endpoint.types],
       ordering: endpoint.ordering,
-      secrets: JSON.stringify(secrets),
+      ...(await sealSecrets(trx, keyring, { merchantId, endpointId, secrets }, nowMs)),
       created_at: now,
       updated_at: now,
     })
@@ -79,23 +82,26 @@ export async function changeEndpoint(
 /** Resolves with the new secret. The one before is signed with too for a day. Throws `webhooks.not_found`. */
 export async function rotateSecret(
   trx: Transaction<Database>,
+  keyring: Keyring,
   merchantId: string,
   endpointId: string,
   nowMs: number,
 ): Promise<string> {
   const found = await trx
     .selectFrom('webhook_endpoints')
-    .select('secrets')
+    .select(['secrets', 'sealed_secrets as sealedSecrets', 'key_id as keyId'])
     .where('merchant_id', '=', merchantId)
     .where('endpoint_id', '=', endpointId)
     .where('state', '<>', 'deleted')
     .forUpdate()
     .executeTakeFirst();
   if (found === undefined) throw notFound(endpointId);
-  const secrets = rotateSecrets(found.secrets, nowMs);
+  const before = await openSecrets(trx, keyring, { merchantId, endpointId }, found);
+  const secrets = rotateSecrets(before, nowMs);
+  const sealed = await sealSecrets(trx, keyring, { merchantId, endpointId, secrets }, nowMs);
   await trx
     .updateTable('webhook_endpoints')
-    .set({ secrets: JSON.stringify(secrets), updated_at: new Date(nowMs) })
+    .set({ ...sealed, updated_at: new Date(nowMs) })
     .where('merchant_id', '=', merchantId)
     .where('endpoint_id', '=', endpointId)
     .execute();
