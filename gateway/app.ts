@@ -22,6 +22,7 @@ import { addFeedRoutes } from './routes/feeds.ts';
 import { addReportRoutes } from './routes/reports.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addNotificationRoutes } from './routes/notifications.ts';
+import { addPlatformRoutes } from './routes/platform.ts';
 import { addProductRoutes } from './routes/products.ts';
 import { addWebhookRoutes } from './routes/webhooks.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -67,5 +68,6 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addWebhookRoutes(app, dependencies);
   addBillingRoutes(app, dependencies);
   addAffiliateRoutes(app, dependencies);
+  addPlatformRoutes(app, dependencies);
   return app;
 }

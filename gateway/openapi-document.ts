@@ -12,6 +12,7 @@ import { reportRoutes } from './routes/reports.ts';
 import { readHealth, readReadiness } from './routes/health.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { notificationRoutes } from './routes/notifications.ts';
+import { platformRoutes } from './routes/platform.ts';
 import { productRoutes } from './routes/products.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -41,6 +42,7 @@ export function openApiDocument() {
     ...billingRoutes,
     ...affiliateRoutes,
     ...reportRoutes,
+    ...platformRoutes,
     receiveProductChanges,
     readHealth,
     readReadiness,

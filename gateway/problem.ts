@@ -22,7 +22,7 @@ const answers = {
   'request.conflict': { status: 409, title: 'The same request is still running' },
   'campaigns.illegal_transition': { status: 409, title: 'The campaign cannot enter this state' },
   'notifications.already_sent': { status: 409, title: 'The notification is sent already' },
-  'webhooks.too_many_endpoints': { status: 409, title: 'There are too many webhook endpoints' },
+  'platform.quota_reached': { status: 409, title: 'There are as many as the plan allows' },
   'audiences.not_found': { status: 404, title: 'There is no such audience' },
   'audiences.identifier_invalid': { status: 400, title: 'A member cannot be identified' },
   'campaigns.approval_required': { status: 403, title: 'The campaign needs approval' },

@@ -30,6 +30,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0037-products-in-reports': () => import('./migrations/0037-products-in-reports.ts'),
   '0038-retention-classes': () => import('./migrations/0038-retention-classes.ts'),
   '0039-maintenance': () => import('./migrations/0039-maintenance.ts'),
+  '0040-merchant-quotas': () => import('./migrations/0040-merchant-quotas.ts'),
   '0040-sealed-contacts': () => import('./migrations/0040-sealed-contacts.ts'),
   '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
 };

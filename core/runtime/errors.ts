@@ -36,7 +36,7 @@ export const errorCodes = [
   'notifications.already_sent',
   'webhooks.url_refused',
   'webhooks.not_found',
-  'webhooks.too_many_endpoints',
+  'platform.quota_reached',
   'campaigns.approval_required',
   'campaigns.schedule_invalid',
   'catalog.product_missing',

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startGateway } from '../testing/start-gateway.ts';
+import { planMaintenance } from '../../core/contexts/platform/writes.ts';
 
 test('a report shows a merchant its own days, with ratios; a range that is none is refused', async () => {
   await using gateway = await startGateway();
@@ -72,6 +73,22 @@ test('a report shows a merchant its own days, with ratios; a range that is none 
   assert.is((await put({ clickDays: 91, viewDays: 0 })).status, 400);
   assert.equal(JSON.parse((await gateway.call(windows, { as })).text), { clickDays: 28, viewDays: 0 });
   assert.equal(JSON.parse((await gateway.call(windows, { as: other })).text), { clickDays: 7, viewDays: 1 });
+  // What the platform tells of itself.
+  const quotas = JSON.parse((await gateway.call('/v1/quotas', { as })).text);
+  assert.equal(quotas, { campaigns: 1_000, audienceSegments: 100, webhookEndpoints: 20 });
+  const [startsAt, endsAt] = [new Date('2100-01-01T00:00:00.000Z'), new Date('2100-01-01T01:00:00.000Z')];
+  const requester = { by: 'ada', reason: 'A new database.' };
+  await planMaintenance(db, { windowId: 'w-1', startsAt, endsAt, requester }, Date.now());
+  assert.equal(JSON.parse((await gateway.call('/v1/maintenance', { as })).text), {
+    windows: [
+      {
+        windowId: 'w-1',
+        startsAt: '2100-01-01T00:00:00.000Z',
+        endsAt: '2100-01-01T01:00:00.000Z',
+        reason: 'A new database.',
+      },
+    ],
+  });
   const audited = await db.selectFrom('audit_log').select(['action', 'before']).execute();
   assert.equal(audited, [{ action: 'attribution_windows.chosen', before: { clickDays: 7, viewDays: 1 } }]);
 });

@@ -107,7 +107,7 @@ const createEndpointRoute = createRoute({
   request: { body: requiredBody(newEndpoint) },
   responses: {
     201: { description: 'With its secret.', content: json(z.object({ endpoint, secret })) },
-    ...problemResponses(...writeProblems, 'webhooks.url_refused', 'webhooks.too_many_endpoints'),
+    ...problemResponses(...writeProblems, 'webhooks.url_refused', 'platform.quota_reached'),
   },
 });
 const changeRoute = createRoute({

@@ -1,4 +1,4 @@
-/** `npm run platform`: when the platform is worked on. */
+/** `npm run platform`: when the platform is worked on, and how much merchants may have. */
 import { userInfo } from 'node:os';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { refuseArguments, runOperatorCommand } from '../operator-command.ts';

@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { type QuotaResource, quotaResources } from '../../core/contexts/platform/quotas.ts';
+import { merchantId as merchantIdSchema } from '../../core/events/envelope.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
+import { InvalidArgument, boundedText, dataFolder, readArguments } from '../arguments.ts';
 
 export const usage = `usage: npm run platform -- <command> [options]
 
@@ -9,6 +12,12 @@ export const usage = `usage: npm run platform -- <command> [options]
     --from, --to TIME       such as 2026-11-28T22:00Z; at most 24 hours
     --reason TEXT           told to merchants
   maintenance end ID        calls a window off, or ends it now
+
+  quota MERCHANT            how much of each resource a merchant may have
+  quota MERCHANT RESOURCE N|plan
+                            sets it apart from its plan, or back to it; RESOURCE is one of
+                            campaigns, audience_segments, webhook_endpoints
+
     --by NAME               who commands (default: the user of the system)
 
   --data DIR                folder of a local system (default .laneway, or the system that LANEWAY_POSTGRES_URL and
@@ -20,7 +29,9 @@ export const usage = `usage: npm run platform -- <command> [options]
 export type PlatformCommand =
   | { kind: 'list' }
   | { kind: 'plan'; windowId: string; startsAt: Date; endsAt: Date; requester: Requester }
-  | { kind: 'end'; windowId: string; requester: Requester };
+  | { kind: 'end'; windowId: string; requester: Requester }
+  | { kind: 'quotas'; merchantId: string }
+  | { kind: 'set-quota'; merchantId: string; resource: QuotaResource; most: number | null; requester: Requester };
 
 export type ParsedArguments =
   | { kind: 'run'; command: PlatformCommand; json: boolean; dataDir: string | undefined }
@@ -37,36 +48,48 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-class InvalidArgument extends Error {}
-
 /** @param user who is asking, where `--by` does not say */
 export function parseArguments(args: readonly string[], user: string): ParsedArguments {
-  try {
+  return readArguments<ParsedArguments>(() => {
     const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true });
     if (values.help) return { kind: 'help' };
-    if (values.data === '') throw new InvalidArgument('--data needs a folder');
-    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir: values.data };
-  } catch (error) {
-    // What parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidArgument || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
-    throw error;
-  }
+    const dataDir = dataFolder(values.data);
+    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir };
+  });
 }
 
 type Values = Partial<Record<'from' | 'to' | 'reason' | 'by', string | undefined>>;
 
-function commandOf([name = '', action = '', ...words]: string[], values: Values, user: string): PlatformCommand {
-  if (name !== 'maintenance')
-    throw new InvalidArgument(name === '' ? 'a command is missing' : `there is no command "${name}"`);
+function commandOf([name = '', ...words]: string[], values: Values, user: string): PlatformCommand {
+  const requester = {
+    by: boundedText('--by', values.by ?? user),
+    reason: boundedText('--reason', values.reason ?? 'not given'),
+  };
+  switch (name) {
+    case 'maintenance':
+      return maintenanceOf(words, values, requester);
+    case 'quota':
+      return quotaOf(words, requester);
+    default:
+      throw new InvalidArgument(name === '' ? 'a command is missing' : `there is no command "${name}"`);
+  }
+}
+
+function quotaOf([merchantId = '', resource, most, ...more]: string[], requester: Requester): PlatformCommand {
+  if (!merchantIdSchema.safeParse(merchantId).success) throw new InvalidArgument('quota takes the id of a merchant');
+  if (resource === undefined) return { kind: 'quotas', merchantId };
+  const known = quotaResources.find((each) => each === resource);
+  if (known === undefined) throw new InvalidArgument(`there is no resource "${resource}"`);
+  if (most === undefined || more.length > 0 || !/^(plan|\d{1,9})$/.test(most))
+    throw new InvalidArgument('quota takes a whole number, or plan, after the resource');
+  return { kind: 'set-quota', merchantId, resource: known, most: most === 'plan' ? null : Number(most), requester };
+}
+
+function maintenanceOf([action = '', ...words]: string[], values: Values, requester: Requester): PlatformCommand {
   if (action === '') return { kind: 'list' };
   if (action !== 'plan' && action !== 'end') throw new InvalidArgument(`maintenance has no "${action}"`);
   if (words.length !== 1) throw new InvalidArgument(`maintenance ${action} takes the id of a window`);
-  const windowId = bounded('the id', words[0] ?? '', 64);
-  const requester = {
-    by: bounded('--by', values.by ?? user, 500),
-    reason: bounded('--reason', values.reason ?? 'not given', 500),
-  };
+  const windowId = idOf(words[0] ?? '');
   if (action === 'end') return { kind: 'end', windowId, requester };
   if (values.reason === undefined) throw new InvalidArgument('merchants are told the --reason: give one');
   return {
@@ -86,8 +109,7 @@ function timeOf(flag: string, text: string | undefined): Date {
   return new Date(text);
 }
 
-function bounded(what: string, text: string, max: number): string {
-  if (text === '' || text.length > max || !text.isWellFormed() || text.includes('\0'))
-    throw new InvalidArgument(`${what} takes 1 to ${max} characters`);
-  return text;
+function idOf(text: string): string {
+  if (text.length > 64) throw new InvalidArgument('the id takes at most 64 characters');
+  return boundedText('the id', text);
 }

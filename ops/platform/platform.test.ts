@@ -5,8 +5,11 @@ import { z } from 'zod';
 import { parseArguments } from './parse-arguments.ts';
 import { runPlatformCommand } from './run-command.ts';
 import { createMerchant } from '../../core/contexts/access/writes.ts';
+import { choosePlan } from '../../core/contexts/billing/writes.ts';
 import { platformJobs } from '../../core/contexts/platform/schedules.ts';
+import { createEndpoint } from '../../core/contexts/webhooks/writes.ts';
 import { asRole } from '../../core/testing/as-role.ts';
+import { testKeyring } from '../../core/testing/keyring.ts';
 import { createWorld } from '../../core/testing/world.ts';
 import { parseArguments as parseRetention } from '../retention/parse-arguments.ts';
 import { runRetentionCommand } from '../retention/run-command.ts';
@@ -125,6 +128,50 @@ test('operators see what a night would purge and what holds keep, without a righ
   assert.is(parseRetention(['hold', 'invoices', 'x', '--reason', 'y'], 'ada').kind, 'invalid');
   const read = await sql`select from attributed_orders`.execute(t.deps.db).catch((error: unknown) => error);
   assert.match(String(read), /permission denied/);
+});
+
+test('a merchant may have what its plan includes until an operator sets it apart, and no more', async () => {
+  await using t = await setUp();
+  assert.equal(await run(t.deps, 'quota', 'shop-1'), {
+    merchantId: 'shop-1',
+    quotas: { campaigns: 1_000, audience_segments: 100, webhook_endpoints: 20 },
+  });
+  await t.db
+    .transaction()
+    .execute((trx) => choosePlan(trx, 'shop-1', { planId: 'growth', fromDay: '2026-11-23' }, NOW));
+  await run(t.deps, 'quota', 'shop-1', 'webhook_endpoints', '1', '--reason', 'a trial');
+  const add = () =>
+    t.db.transaction().execute((trx) => {
+      const endpoint = { url: 'https://hooks.example/', description: '', types: ['*'], ordering: 'parallel' } as const;
+      return createEndpoint(trx, testKeyring, 'shop-1', endpoint, NOW);
+    });
+  await add();
+  assert.match(String(await add().catch((error: unknown) => error)), /can have 1 webhook endpoints/);
+  assert.equal(await run(t.deps, 'quota', 'shop-1', 'webhook_endpoints', 'plan'), {
+    merchantId: 'shop-1',
+    quotas: { campaigns: 5_000, audience_segments: 500, webhook_endpoints: 50 },
+  });
+  await add();
+  const actions = await t.db
+    .selectFrom('operator_actions')
+    .select(['action', 'before', 'after'])
+    .orderBy('id')
+    .execute();
+  assert.equal(
+    actions.map(({ before, after }) => [before, after]),
+    [
+      [
+        { most: null, resource: 'webhook_endpoints' },
+        { most: 1, resource: 'webhook_endpoints' },
+      ],
+      [
+        { most: 1, resource: 'webhook_endpoints' },
+        { most: null, resource: 'webhook_endpoints' },
+      ],
+    ],
+  );
+  for (const wrong of [['quota'], ['quota', 'shop-1', 'shoes', '1'], ['quota', 'shop-1', 'campaigns', '-1']])
+    assert.is(parseArguments(wrong, 'ada').kind, 'invalid');
 });
 
 test.run();

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { PlatformCommand } from './parse-arguments.ts';
-import { type MaintenanceWindow, readMaintenance } from '../../core/contexts/platform/reads.ts';
+import { setQuota } from '../../core/contexts/platform/quotas.ts';
+import { type MaintenanceWindow, readMaintenance, readQuotas } from '../../core/contexts/platform/reads.ts';
 import { endMaintenance, planMaintenance } from '../../core/contexts/platform/writes.ts';
 import type { Database } from '../../core/database/tables.ts';
 import type { Clock } from '../../core/runtime/clock.ts';
@@ -25,9 +26,20 @@ export async function runPlatformCommand(
       const window = await endMaintenance(db, command, nowMs);
       return { value: window, text: `ended: ${lineOf(window)}` };
     }
+    case 'quotas':
+      return await showQuotas(db, command.merchantId, nowMs);
+    case 'set-quota':
+      await setQuota(db, command, nowMs);
+      return await showQuotas(db, command.merchantId, nowMs);
     default:
       return command satisfies never;
   }
+}
+
+async function showQuotas(db: Kysely<Database>, merchantId: string, nowMs: number): Promise<Said> {
+  const quotas = await readQuotas(db, merchantId, nowMs);
+  const lines = Object.entries(quotas).map(([resource, most]) => `${resource}  ${most}`);
+  return { value: { merchantId, quotas }, text: lines.join('\n') };
 }
 
 const lineOf = ({ windowId, startsAt, endsAt, reason }: MaintenanceWindow): string =>

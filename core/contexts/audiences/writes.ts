@@ -6,6 +6,7 @@ import type { Registry } from '../../events/registry.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
+import { requireRoom } from '../platform/reads.ts';
 
 export interface AudienceOrigin {
   registry: Registry;
@@ -20,11 +21,13 @@ export interface AddedMember extends Identifiers {
   consent: { adUserData: boolean; adPersonalization: boolean };
 }
 
+/** Throws `platform.quota_reached`. */
 export async function createSegment(
   trx: Transaction<Database>,
   { merchantId, nowMs }: AudienceOrigin,
   { name, adNetworkIds }: { name: string; adNetworkIds: readonly AdNetworkId[] },
 ): Promise<string> {
+  await requireRoom(trx, merchantId, 'audience_segments', () => countSegments(trx, merchantId), nowMs);
   const segmentId = `seg-${newId()}`;
   const now = new Date(nowMs);
   await trx
@@ -40,6 +43,16 @@ export async function createSegment(
     })
     .execute();
   return segmentId;
+}
+
+async function countSegments(trx: Transaction<Database>, merchantId: string): Promise<number> {
+  const { count } = await trx
+    .selectFrom('audience_segments')
+    .select((each) => each.fn.countAll<number>().as('count'))
+    .where('merchant_id', '=', merchantId)
+    .where('state', '=', 'active')
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /**

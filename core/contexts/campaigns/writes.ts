@@ -7,6 +7,7 @@ import type { CampaignsTables } from './tables.ts';
 import type { Database } from '../../database/tables.ts';
 import { tellOwner } from '../notifications/events.ts';
 import { type BuiltEvent, buildEvent } from '../../events/build.ts';
+import { requireRoom } from '../platform/reads.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 
@@ -40,7 +41,10 @@ export interface CampaignChange {
   events: BuiltEvent[];
 }
 
-/** Creates a campaign and, unless it is a draft, asks for its state: of an approver, of time, or of the networks at once. */
+/**
+ * Creates a campaign and, unless it is a draft, asks for its state: of an approver, of time, or of the networks at
+ * once. Throws `platform.quota_reached`.
+ */
 export async function createCampaign(
   trx: Transaction<Database>,
   origin: RequestOrigin,
@@ -49,6 +53,7 @@ export async function createCampaign(
   const now = new Date(origin.nowMs);
   const [startAt, endAt] = [dateOf(campaign.startAt), dateOf(campaign.endAt)];
   checkSchedule(startAt, endAt, origin.nowMs);
+  await requireRoom(trx, origin.merchantId, 'campaigns', () => countCampaigns(trx, origin.merchantId), origin.nowMs);
   const draft = await trx
     .insertInto('campaigns')
     .values({
@@ -69,6 +74,17 @@ export async function createCampaign(
     .executeTakeFirstOrThrow();
   if (state === 'draft') return { campaignId: draft.campaign_id, operationId: undefined, events: [] };
   return await moveTo(trx, origin, { ...draft, version: 0 }, state);
+}
+
+/** Those that still are, or may be again, something to the networks. */
+async function countCampaigns(trx: Transaction<Database>, merchantId: string): Promise<number> {
+  const { count } = await trx
+    .selectFrom('campaigns')
+    .select((each) => each.fn.countAll<number>().as('count'))
+    .where('merchant_id', '=', merchantId)
+    .where('state', 'not in', ['ended', 'archived', 'rejected'])
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /**

@@ -1,5 +1,9 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, type Transaction, sql } from 'kysely';
+import { DEFAULT_PLAN, readSubscriptions } from '../billing/reads.ts';
 import type { Database } from '../../database/tables.ts';
+import { dayOf } from '../../runtime/clock.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+import { type QuotaResource, type Quotas, quotasOfPlan } from './quotas.ts';
 
 export interface MaintenanceWindow {
   windowId: string;
@@ -37,4 +41,44 @@ export async function readCurrentMaintenance(
     .where('ends_at', '>', now)
     .orderBy('ends_at', 'desc')
     .executeTakeFirst();
+}
+
+/**
+ * How much of each resource a merchant may have: what operators have set, else what its plan of the day includes, else,
+ * without a plan, what the smallest does.
+ */
+export async function readQuotas(db: Kysely<Database>, merchantId: string, nowMs: number): Promise<Quotas> {
+  const today = dayOf(nowMs);
+  const subscriptions = await readSubscriptions(db, merchantId);
+  const plan = subscriptions.findLast(({ fromDay }) => fromDay <= today)?.plan?.planId ?? DEFAULT_PLAN;
+  const own = await db
+    .selectFrom('merchant_quotas')
+    .select(['resource', 'most'])
+    .where('merchant_id', '=', merchantId)
+    .execute();
+  const ofPlan = quotasOfPlan(plan) ?? quotasOfPlan(DEFAULT_PLAN);
+  const most = (resource: QuotaResource): number =>
+    own.find((each) => each.resource === resource)?.most ?? ofPlan?.[resource] ?? 0;
+  return {
+    campaigns: most('campaigns'),
+    audience_segments: most('audience_segments'),
+    webhook_endpoints: most('webhook_endpoints'),
+  };
+}
+
+/**
+ * Lets a merchant have one more of something, or throws `platform.quota_reached`. Two requests of a merchant are counted
+ * one after the other.
+ */
+export async function requireRoom(
+  trx: Transaction<Database>,
+  merchantId: string,
+  resource: QuotaResource,
+  count: () => Promise<number>,
+  nowMs: number,
+): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext(${`room:${merchantId}:${resource}`}))`.execute(trx);
+  const most = (await readQuotas(trx, merchantId, nowMs))[resource];
+  if ((await count()) >= most)
+    throw new LanewayError('platform.quota_reached', `A merchant can have ${most} ${resource.replace('_', ' ')}.`);
 }

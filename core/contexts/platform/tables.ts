@@ -16,4 +16,6 @@ export interface PlatformTables {
     cancelled_by: string | null;
     cancelled_at: Date | null;
   };
+  /** Where a merchant is set apart from its plan. */
+  merchant_quotas: { merchant_id: string; resource: string; most: number; set_by: string; updated_at: Date };
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import { requireRoom } from '../platform/reads.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 import type { Keyring } from '../../people/keyring.ts';
@@ -15,10 +16,7 @@ export interface NewEndpoint {
   ordering: Ordering;
 }
 
-/** An endpoint more than this per merchant would be a queue of its own. */
-const MAX_ENDPOINTS = 50;
-
-/** Resolves with its id and its secret, which is shown this once. Throws `webhooks.too_many_endpoints`. */
+/** Resolves with its id and its secret, which is shown this once. Throws `platform.quota_reached`. */
 export async function createEndpoint(
   trx: Transaction<Database>,
   keyring: Keyring,
@@ -26,14 +24,7 @@ export async function createEndpoint(
   endpoint: NewEndpoint,
   nowMs: number,
 ): Promise<{ endpointId: string; secret: string }> {
-  const { count } = await trx
-    .selectFrom('webhook_endpoints')
-    .select((each) => each.fn.countAll<number>().as('count'))
-    .where('merchant_id', '=', merchantId)
-    .where('state', '<>', 'deleted')
-    .executeTakeFirstOrThrow();
-  if (count >= MAX_ENDPOINTS)
-    throw new LanewayError('webhooks.too_many_endpoints', `a merchant can have ${MAX_ENDPOINTS} endpoints`);
+  await requireRoom(trx, merchantId, 'webhook_endpoints', () => countEndpoints(trx, merchantId), nowMs);
   const endpointId = `ep-${newId()}`;
   const secrets = firstSecret();
   const now = new Date(nowMs);
@@ -52,6 +43,16 @@ export async function createEndpoint(
     })
     .execute();
   return { endpointId, secret: secrets[0]?.secret ?? '' };
+}
+
+async function countEndpoints(trx: Transaction<Database>, merchantId: string): Promise<number> {
+  const { count } = await trx
+    .selectFrom('webhook_endpoints')
+    .select((each) => each.fn.countAll<number>().as('count'))
+    .where('merchant_id', '=', merchantId)
+    .where('state', '<>', 'deleted')
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /** What is left out stays. Enabling forgets for how long it has failed. Throws `webhooks.not_found`. */
