@@ -90,12 +90,14 @@ function campaignFigures(range: RawBuilder<unknown>, groupBy: Exclude<ReportGrou
   }[groupBy];
   const rest = sql`${key}, null::text as product, null::text as title, null::text as brand, null::bigint as units`;
   // What a network says of its account stands for its campaigns, except where these are asked for.
-  const chosen = groupBy === 'campaign' ? sql`not is_account` : sql`is_account or not has_account`;
+  const chosen =
+    groupBy === 'campaign'
+      ? sql`not is_account`
+      : sql`is_account or (day, ad_network_id) not in (
+          select day, ad_network_id from ad_days where ${range} and is_account)`;
   return sql`
     select ${rest}, currency, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
-    from (
-      select *, bool_or(is_account) over (partition by day, ad_network_id) as has_account from ad_days where ${range}
-    ) ads where ${chosen}
+    from ad_days where ${range} and (${chosen})
     union all
     select ${rest}, currency, 0, 0, 0, 0, orders, revenue_minor, as_of from order_days where ${range}
   `;
