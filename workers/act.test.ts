@@ -234,7 +234,7 @@ test('a handler that hangs is ended at its deadline, its connection with it, and
   };
   const { deps } = system(world, { h: { run: hanging } });
   await seed(world, 'm1', [{ n: 1 }]);
-  assert.is((await run({ ...deps, leaseMs: 600 }, 'm1')).kind, 'waiting');
+  assert.is((await run({ ...deps, leaseMs: 2_000 }, 'm1')).kind, 'waiting');
   assert.ok(aborted);
   const row = await world.postgres.db.selectFrom('deliveries').selectAll().executeTakeFirstOrThrow();
   assert.equal([row.attempt, row.last_error?.code], [1, 'handler.deadline']);

@@ -10,7 +10,8 @@ import { reportAds } from '../checker/recompute-reports.ts';
 import { reportMoney } from '../checker/report-money.ts';
 import type { LoadEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
-import { prepareShops } from '../load/prepare-shops.ts';
+import { contactsOf, prepareShops } from '../load/prepare-shops.ts';
+import { keyringOf } from '../local/process-environment.ts';
 import type { RunningStack } from '../local/stack.ts';
 import { type PartnerJudgement, checkPartners } from './check-partners.ts';
 import { asSent, reconcileAll } from './mix.ts';
@@ -35,7 +36,8 @@ export async function beginMix(
 ): Promise<Mix> {
   const url = stack.describe().adNetworkUrl;
   const { startMs } = monthBefore(Date.now());
-  await prepareShops(admin, load, { startMs, nowMs: Date.now(), appsUrl: `${url}/apps` });
+  const keyring = keyringOf(stack.secrets);
+  await prepareShops(admin, load, { startMs, nowMs: Date.now(), appsUrl: `${url}/apps`, keyring });
   const troubles = await troublePartners(url, seed);
   return {
     troubling: (producers) => ({
@@ -49,7 +51,7 @@ export async function beginMix(
     async judge(sent, options) {
       const dropped = await troubles.end();
       const rested = await reconcileAll(admin, options);
-      const held = await readDatabase(admin);
+      const held = await readDatabase(admin, contactsOf(load));
       const events = effectiveEvents(sent, { deadLetters: [], emitted: held.emitted });
       const judgement = checkPartners({
         ...dropped,

@@ -1,15 +1,30 @@
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../core/database/tables.ts';
-import type { Evidence } from './evidence.ts';
+import { type Evidence, keyOf } from './evidence.ts';
+
+/** How a person of a run is reached. */
+export interface Contact {
+  readonly merchantId: string;
+  readonly recipientId: string;
+  readonly email: string;
+  readonly phone: string;
+}
 
 type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls' | 'messages'>;
 
-/** Reads everything the checker needs as one consistent picture. Any role that may read all rows will do. */
-export const readDatabase = (db: Kysely<Database>): Promise<DatabaseEvidence> =>
-  db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(readWithin);
+/**
+ * Reads everything the checker needs as one consistent picture. Any role that may read all rows will do: whose address is
+ * whose is sealed there, and comes from who prepared the run.
+ */
+export const readDatabase = (db: Kysely<Database>, contacts: readonly Contact[] = []): Promise<DatabaseEvidence> =>
+  db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute((trx) => readWithin(trx, contacts));
 
-export async function readWithin(trx: Kysely<Database>): Promise<DatabaseEvidence> {
+export async function readWithin(trx: Kysely<Database>, contacts: readonly Contact[] = []): Promise<DatabaseEvidence> {
   return {
     accepted: await trx
       .selectFrom('accepted')
@@ -43,7 +58,7 @@ export async function readWithin(trx: Kysely<Database>): Promise<DatabaseEvidenc
         ])
         .execute()
     ).map(({ not_before, ...row }) => ({ ...row, notBeforeMs: not_before?.getTime() ?? null })),
-    notified: await readNotified(trx),
+    notified: await readNotified(trx, contacts),
     ...(await readContexts(trx)),
   };
 }
@@ -74,13 +89,16 @@ async function readOutbox(trx: Kysely<Database>): Promise<Pick<Evidence, 'emitte
   };
 }
 
-async function readNotified(trx: Kysely<Database>): Promise<Evidence['notified']> {
-  const { rows } = await sql<Evidence['notified'][number]>`
-    select channel, case channel when 'email' then email else phone end as "to", count(*) as count
-    from notifications join notification_recipients using (merchant_id, recipient_id)
-    where channel in ('email', 'sms') group by 1, 2
+async function readNotified(trx: Kysely<Database>, contacts: readonly Contact[]): Promise<Evidence['notified']> {
+  const { rows } = await sql<{ merchantId: string; recipientId: string; channel: 'email' | 'sms'; count: number }>`
+    select merchant_id as "merchantId", recipient_id as "recipientId", channel, count(*) as count
+    from notifications where channel in ('email', 'sms') group by 1, 2, 3
   `.execute(trx);
-  return rows.filter(({ to }) => to !== null);
+  const found = new Map(contacts.map((contact) => [keyOf(contact.merchantId, contact.recipientId), contact]));
+  return rows.flatMap(({ merchantId, recipientId, channel, count }) => {
+    const contact = found.get(keyOf(merchantId, recipientId));
+    return contact === undefined ? [] : [{ channel, to: channel === 'email' ? contact.email : contact.phone, count }];
+  });
 }
 
 async function readContexts(

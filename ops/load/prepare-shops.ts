@@ -6,6 +6,8 @@ import { adNetworkIds } from '../../core/contexts/campaigns/events.ts';
 import { saveRecipient } from '../../core/contexts/notifications/writes.ts';
 import { createEndpoint } from '../../core/contexts/webhooks/writes.ts';
 import type { Database } from '../../core/database/tables.ts';
+import type { Keyring } from '../../core/people/keyring.ts';
+import type { Contact } from '../checker/read-database.ts';
 import { affiliates } from './conversion-events.ts';
 import type { LoadEvent } from './load-event.ts';
 import { recipients } from './message-events.ts';
@@ -18,6 +20,8 @@ export interface ShopSettings {
   readonly nowMs: number;
   /** Where third-party apps listen. */
   readonly appsUrl: string;
+  /** Seals what is about people, with the keys that workers open it with. */
+  readonly keyring: Keyring;
 }
 
 const merchantsAtOnce = 100;
@@ -34,9 +38,7 @@ export async function prepareShops(
   load: readonly LoadEvent[],
   settings: ShopSettings,
 ): Promise<void> {
-  const merchantIds = [
-    ...new Set(load.filter(({ event }) => event.merchantId !== undefined).map(({ merchantId }) => merchantId)),
-  ];
+  const merchantIds = shopsOf(load);
   for (let from = 0; from < merchantIds.length; from += merchantsAtOnce) {
     await db.transaction().execute(async (trx) => {
       for (const [index, merchantId] of merchantIds.slice(from, from + merchantsAtOnce).entries())
@@ -47,27 +49,36 @@ export async function prepareShops(
   await prepareMonths(db, settings.startMs);
 }
 
+const shopsOf = (load: readonly LoadEvent[]): string[] => [
+  ...new Set(load.filter(({ event }) => event.merchantId !== undefined).map(({ merchantId }) => merchantId)),
+];
+
+const contactsAt = (merchantId: string, number: number): Contact[] =>
+  recipients.map((recipientId, index) => ({
+    merchantId,
+    recipientId,
+    email: `${recipientId}-${number}@example.org`,
+    phone: `+4915${1_000_000 + number}${index}`,
+  }));
+
+/** How the people of the shops are reached, for whoever compares what they got with what was to be sent. */
+export const contactsOf = (load: readonly LoadEvent[]): Contact[] => shopsOf(load).flatMap(contactsAt);
+
 async function openShop(
   trx: Transaction<Database>,
   merchantId: string,
   number: number,
-  { startMs, nowMs, appsUrl }: ShopSettings,
+  { startMs, nowMs, appsUrl, keyring }: ShopSettings,
 ): Promise<void> {
   for (const choice of plansOf(number, startMs)) await choosePlan(trx, merchantId, choice, nowMs);
   for (const affiliate of affiliates) await saveAffiliate(trx, merchantId, { ...affiliate, state: 'active' }, nowMs);
   if (number % 2 === 1) await saveProgram(trx, merchantId, { windowDays: 7, rule: 'first_click' }, nowMs);
-  for (const [index, recipientId] of recipients.entries()) {
-    const reachable = {
-      email: `${recipientId}-${number}@example.org`,
-      phone: `+4915${1_000_000 + number}${index}`,
-      locale: number % 3 === 0 ? 'de' : 'en',
-    };
-    await saveRecipient(trx, merchantId, { recipientId, ...reachable }, nowMs);
-  }
+  for (const contact of contactsAt(merchantId, number))
+    await saveRecipient(trx, keyring, merchantId, { ...contact, locale: number % 3 === 0 ? 'de' : 'en' }, nowMs);
   if (number % 2 === 0) {
     const types = ['campaign.*', 'order.attributed'];
     const endpoint = { url: `${appsUrl}/${number}`, description: 'an app', types, ordering: 'parallel' } as const;
-    await createEndpoint(trx, merchantId, endpoint, nowMs);
+    await createEndpoint(trx, keyring, merchantId, endpoint, nowMs);
   }
   await openSegments(trx, merchantId, new Date(nowMs));
 }

@@ -7,7 +7,7 @@ import type { Database } from '../../core/database/tables.ts';
 import { type Activity, type Rest, awaitRest } from '../checker/at-rest.ts';
 import { type CheckReport, checkRun } from '../checker/check.ts';
 import { effectiveEvents } from '../checker/effective-events.ts';
-import { readDatabase } from '../checker/read-database.ts';
+import { type Contact, readDatabase } from '../checker/read-database.ts';
 import { readOpen } from '../checker/read-open.ts';
 import { drainDeadLetters } from '../checker/read-dead-letters.ts';
 import { readMessages } from '../checker/read-messages.ts';
@@ -19,12 +19,13 @@ import { type Report, reportMoney } from '../checker/report-money.ts';
 import { generateLoad } from '../load/generate.ts';
 import type { LoadEvent, SentEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
-import { prepareShops } from '../load/prepare-shops.ts';
+import { contactsOf, prepareShops } from '../load/prepare-shops.ts';
 import { sendLoad } from '../load/send.ts';
 import { databaseName } from './database.ts';
 import type { OnceResult } from './once-result.ts';
 import type { StartOptions } from './options.ts';
 import { type Progress, thousands } from './progress.ts';
+import { keyringOf } from './process-environment.ts';
 import type { RunningStack } from './stack.ts';
 
 /** Longer than an unknown outcome of a call waits to be looked up, which is lease and deadline together. */
@@ -58,7 +59,9 @@ export async function runOnce(
   ];
   const appsUrl = `${stack.describe().adNetworkUrl}/apps`;
   await progress.step('shops', () =>
-    withOwner(stack, (db) => prepareShops(db, load, { startMs: month.startMs, nowMs: Date.now(), appsUrl })),
+    withOwner(stack, (db) =>
+      prepareShops(db, load, { startMs: month.startMs, nowMs: Date.now(), appsUrl, keyring: keyringOf(stack.secrets) }),
+    ),
   );
   const startedAtMs = Date.now();
   const say = atMostEvery(reportEveryMs, progress);
@@ -106,7 +109,7 @@ export async function runOnce(
     rest = await settle();
   }
   if (rest.at === 'stall') for (const line of await readOpen(stack.reader.db)) progress.note(`open: ${line}`);
-  const { report, reports } = await progress.step('checking', () => check(stack, sent));
+  const { report, reports } = await progress.step('checking', () => check(stack, sent, contactsOf(load)));
   for (const [name, { match, differences }] of Object.entries(reports))
     if (!match) progress.note(`report ${name} differs: ${differences.join('; ')}`);
   showFindings(report, progress);
@@ -125,13 +128,14 @@ export async function runOnce(
 async function check(
   stack: RunningStack,
   sent: readonly SentEvent[],
+  contacts: readonly Contact[],
 ): Promise<{ report: CheckReport; reports: Record<string, Report> }> {
   const names = [...registry.values()].map(({ deadLetterQueue }) => deadLetterQueue);
   const deadLetterQueues = Object.fromEntries(names.map((name) => [name, stack.addresses.queueUrl(name)]));
   const { adNetworkUrl } = stack.describe();
   const { db } = stack.reader;
   const evidence = {
-    ...(await readDatabase(db)),
+    ...(await readDatabase(db, contacts)),
     deadLetters: await drainDeadLetters(stack.clients.sqs, deadLetterQueues),
     calls: await readNetworkLog(adNetworkUrl),
     messages: await readMessages(adNetworkUrl),

@@ -1,4 +1,5 @@
 import { compileCacheDir } from './data-folder.ts';
+import { type Keyring, createKeyring } from '../../core/people/keyring.ts';
 import type { Secrets } from './secrets.ts';
 import { adNetworkIds } from '../../core/contexts/campaigns/events.ts';
 
@@ -68,8 +69,13 @@ const shared = ({ addresses, secrets }: Shared, name: string, role: Parameters<S
   NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? compileCacheDir,
 });
 
+const masterKeysOf = ({ masterKey }: Secrets): string => `local:${masterKey}`;
+
+/** Opens and seals what processes of this data folder do. */
+export const keyringOf = (secrets: Secrets): Keyring => createKeyring(masterKeysOf(secrets), secrets.bodyHmacKey);
+
 /** Only for processes that read what is about people. */
-const masterKeys = ({ secrets }: Shared) => ({ LANEWAY_MASTER_KEYS: `local:${secrets.masterKey}` });
+const masterKeys = ({ secrets }: Shared) => ({ LANEWAY_MASTER_KEYS: masterKeysOf(secrets) });
 
 /** What PostgreSQL's 200 connections leave to the workers together. */
 const workerConnections = 140;
