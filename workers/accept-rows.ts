@@ -115,9 +115,9 @@ async function numberAndStore(
   const bytes = inOnePiece(events);
   const { rows } = await sql<StoredRow>`
     with offered as (
-      select *, substring(${bytes.all}::bytea from at for hmac_bytes) as body_hmac,
-        substring(${bytes.all}::bytea from at + hmac_bytes for body_bytes) as body
-      from unnest(
+      select t.*, substring(piece.bytes from at for hmac_bytes) as body_hmac,
+        substring(piece.bytes from at + hmac_bytes for body_bytes) as body
+      from (select ${bytes.all}::bytea as bytes) as piece, unnest(
         ${column((e) => e.merchantId)}::text[], ${column((e) => e.eventId)}::text[],
         ${column((e) => e.eventType)}::text[], ${column((e) => e.eventVersion)}::text[],
         ${column((e) => e.correlationId)}::text[], ${column((e) => e.traceparent)}::text[],
