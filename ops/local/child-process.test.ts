@@ -111,7 +111,8 @@ test('a child that watches its parent goes when the parent is killed', async () 
   );
   const parent = spawn(process.execPath, [parentFile], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(parent.stdout, 'data');
-  const pid = Number(readFileSync(world.readyFile, 'utf8'));
+  // The file is there before what is in it.
+  const pid = await waitFor('its process id', () => Number(readFileSync(world.readyFile, 'utf8')) || undefined);
   assert.ok(isAlive(pid));
   parent.kill('SIGKILL');
   await waitFor('the child to go', () => !isAlive(pid));
