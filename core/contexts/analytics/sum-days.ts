@@ -25,6 +25,15 @@ const dirtyKeys = (keys: readonly CampaignDay[]) => sql`
     ${keys.map((k) => k.adNetworkId)}::text[], ${keys.map((k) => k.campaignId)}::text[])
     as dirty (merchant_id, day, ad_network_id, campaign_id)`;
 
+/** Deletes the sums of these days that `fresh`, which the statement has, does not hold any more. */
+const deleteGone = (table: 'order_days' | 'ad_days', keys: readonly CampaignDay[]) => sql`
+  delete from ${sql.table(table)} d using ${dirtyKeys(keys)}
+  where d.merchant_id = dirty.merchant_id and d.day = dirty.day and d.ad_network_id = dirty.ad_network_id
+    and d.campaign_id = dirty.campaign_id
+    and not exists (select from fresh f where f.merchant_id = d.merchant_id and f.day = d.day
+      and f.ad_network_id = d.ad_network_id and f.campaign_id = d.campaign_id and f.currency = d.currency)
+`;
+
 export async function sumOrders(trx: Transaction<Database>, changed: readonly CampaignDay[]): Promise<void> {
   const keys = distinct(changed);
   if (keys.length === 0) return;
@@ -37,11 +46,7 @@ export async function sumOrders(trx: Transaction<Database>, changed: readonly Ca
         and o.ad_network_id = dirty.ad_network_id and o.campaign_id = dirty.campaign_id
       group by 1, 2, 3, 4, 5
     ), gone as (
-      delete from order_days d using ${dirtyKeys(keys)}
-      where d.merchant_id = dirty.merchant_id and d.day = dirty.day and d.ad_network_id = dirty.ad_network_id
-        and d.campaign_id = dirty.campaign_id
-        and not exists (select from fresh f where f.merchant_id = d.merchant_id and f.day = d.day
-          and f.ad_network_id = d.ad_network_id and f.campaign_id = d.campaign_id and f.currency = d.currency)
+      ${deleteGone('order_days', keys)}
     )
     insert into order_days (merchant_id, day, ad_network_id, campaign_id, currency, orders, revenue_minor, as_of)
     select * from fresh
@@ -76,11 +81,7 @@ export async function sumPerformance(trx: Transaction<Database>, changed: readon
       where case when has_whole then ad_set_id = '' and ad_id = '' when has_set then ad_id = '' else true end
       group by 1, 2, 3, 4, 5
     ), gone as (
-      delete from ad_days d using ${dirtyKeys(keys)}
-      where d.merchant_id = dirty.merchant_id and d.day = dirty.day and d.ad_network_id = dirty.ad_network_id
-        and d.campaign_id = dirty.campaign_id
-        and not exists (select from fresh f where f.merchant_id = d.merchant_id and f.day = d.day
-          and f.ad_network_id = d.ad_network_id and f.campaign_id = d.campaign_id and f.currency = d.currency)
+      ${deleteGone('ad_days', keys)}
     )
     insert into ad_days (merchant_id, day, ad_network_id, campaign_id, currency, is_account, impressions, clicks,
       conversions, spend_micros, as_of)
