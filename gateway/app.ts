@@ -11,6 +11,7 @@ import { limitTime } from './middleware/limit-time.ts';
 import { addAdNetworkRoutes } from './routes/ad-networks.ts';
 import { addAudienceRoutes } from './routes/audiences.ts';
 import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
+import { addCampaignRuleRoutes } from './routes/campaign-rules.ts';
 import { addAccessRoutes } from './routes/access.ts';
 import { addAuditRoutes } from './routes/audit.ts';
 import { addAffiliateRoutes } from './routes/affiliates.ts';
@@ -23,6 +24,8 @@ import { addReportRoutes } from './routes/reports.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addNotificationRoutes } from './routes/notifications.ts';
 import { addPlatformRoutes } from './routes/platform.ts';
+import { addOfferRoutes } from './routes/offers.ts';
+import { addProductImportRoutes, isUpload } from './routes/product-imports.ts';
 import { addProductRoutes } from './routes/products.ts';
 import { addWebhookRoutes } from './routes/webhooks.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
@@ -49,16 +52,19 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   });
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(limitTime(dependencies.requestDeadlineMs));
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLarge }));
+  const limited = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLarge });
+  app.use(async (c, next) => (isUpload(c.req.path) ? await next() : await limited(c, next)));
   app.use('/v1/*', authenticate(dependencies), authorize);
 
   addHealthRoutes(app, dependencies);
   addDocsRoutes(app);
   addProductRoutes(app, dependencies);
+  addProductImportRoutes(app, dependencies);
   addFeedRoutes(app, dependencies);
   addReportRoutes(app, dependencies);
   addCampaignRoutes(app, dependencies);
   addCampaignChangeRoutes(app, dependencies);
+  addCampaignRuleRoutes(app, dependencies);
   addAudienceRoutes(app, dependencies);
   addAdNetworkRoutes(app, dependencies);
   addCorePlatformRoutes(app, dependencies);
@@ -69,5 +75,6 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addBillingRoutes(app, dependencies);
   addAffiliateRoutes(app, dependencies);
   addPlatformRoutes(app, dependencies);
+  addOfferRoutes(app, dependencies);
   return app;
 }

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { adNetworkRoutes } from './routes/ad-networks.ts';
 import { audienceRoutes } from './routes/audiences.ts';
 import { campaignChangeRoutes } from './routes/campaign-changes.ts';
+import { campaignRuleRoutes } from './routes/campaign-rules.ts';
 import { accessRoutes } from './routes/access.ts';
 import { affiliateRoutes } from './routes/affiliates.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -13,6 +14,8 @@ import { readHealth, readReadiness } from './routes/health.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { offerRoutes } from './routes/offers.ts';
+import { productImportRoutes } from './routes/product-imports.ts';
 import { productRoutes } from './routes/products.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -31,9 +34,11 @@ export function openApiDocument() {
   for (const route of [
     ...campaignRoutes,
     ...campaignChangeRoutes,
+    ...campaignRuleRoutes,
     ...audienceRoutes,
     ...adNetworkRoutes,
     ...productRoutes,
+    ...productImportRoutes,
     ...accessRoutes,
     ...auditRoutes,
     ...feedRoutes,
@@ -41,6 +46,7 @@ export function openApiDocument() {
     ...webhookRoutes,
     ...billingRoutes,
     ...affiliateRoutes,
+    ...offerRoutes,
     ...reportRoutes,
     ...platformRoutes,
     receiveProductChanges,
@@ -69,9 +75,11 @@ export function openApiDocument() {
       { name: 'Ad networks', description: 'Accounts at the networks, and what is there besides' },
       { name: 'Audiences', description: 'Segments of people, hashed, and how far the ad networks follow them' },
       { name: 'Products', description: "The merchant's product catalog" },
+      { name: 'Product imports', description: 'Products in bulk, uploaded or pulled' },
       { name: 'Notifications', description: 'What is sent to whom, and what became of it' },
       { name: 'Webhooks', description: 'Endpoints of third-party apps and their delivery log' },
       { name: 'Billing', description: 'Plans and invoices' },
+      { name: 'Offers', description: 'Discounts, when they hold and how they stack' },
       { name: 'Affiliates', description: 'Affiliates, their links and what they earn' },
       { name: 'Access', description: 'Users, API keys and the record of changes' },
       { name: 'Product feeds', description: "The catalog on its way to the networks' catalogs" },

@@ -2,8 +2,8 @@ import type { Kysely } from 'kysely';
 import { refreshedToken } from '../core/contexts/ad-networks/access-tokens.ts';
 import type { AdNetworkCredentials } from '../core/contexts/ad-networks/connect.ts';
 import { BUILD_DESTINATION, createFeedBuildDriver } from '../core/contexts/catalog/feeds/build-driver.ts';
-import { noSales } from '../core/contexts/catalog/feeds/sales.ts';
 import { SUBMISSION, createFeedSubmitDriver } from '../core/contexts/catalog/feeds/submit-driver.ts';
+import { findSales } from '../core/contexts/promotions/find-sales.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
 import type { Clock } from '../core/runtime/clock.ts';
@@ -22,7 +22,7 @@ export function createFeedDrivers(options: {
     clock,
   );
   return {
-    [BUILD_DESTINATION]: createFeedBuildDriver({ db, readSales: noSales, clock }),
+    [BUILD_DESTINATION]: createFeedBuildDriver({ db, readSales: findSales, clock }),
     [SUBMISSION]: createFeedSubmitDriver({
       db,
       merchantApi: {

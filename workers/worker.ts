@@ -5,6 +5,7 @@ import { actorSettings, startActors } from './actors.ts';
 import { createActivations } from './activate.ts';
 import { chooseDriver } from './choose-driver.ts';
 import { createEffectActors } from './effects.ts';
+import { createCorePlatformDrivers } from './core-platform-drivers.ts';
 import { createFeedDrivers } from './feed-drivers.ts';
 import { createHandlerStarts } from './handler-starts.ts';
 import { createHealthApp, listen } from './health.ts';
@@ -206,6 +207,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     drivers: chooseDriver({
       'ad-network': adNetworks,
       ...feeds,
+      ...createCorePlatformDrivers({ config, db: backgroundDb, registry, sqs, sns, addresses, clock }),
       archive: createArchiveDriver({ db: backgroundDb, s3, bucket: `${config.stack}-archive` }),
       email: createEmailDriver({ db: backgroundDb, keyring, ses: connectSES(), from: config.mailFrom, clock }),
       ...paymentDriver(config, backgroundDb),

@@ -8,6 +8,8 @@ import type { AudiencesTables } from '../contexts/audiences/tables.ts';
 import type { CampaignsTables } from '../contexts/campaigns/tables.ts';
 import type { CatalogTables } from '../contexts/catalog/tables.ts';
 import type { NotificationsTables } from '../contexts/notifications/tables.ts';
+import type { CorePlatformTables } from '../contexts/core-platform/tables.ts';
+import type { PromotionsTables } from '../contexts/promotions/tables.ts';
 import type { WebhooksTables } from '../contexts/webhooks/tables.ts';
 import type { PlatformTables } from '../contexts/platform/tables.ts';
 import type { RetentionTables } from '../contexts/retention/tables.ts';
@@ -277,4 +279,6 @@ export type Database = EngineTables &
   NotificationsTables &
   WebhooksTables &
   BillingTables &
-  AffiliatesTables;
+  AffiliatesTables &
+  PromotionsTables &
+  CorePlatformTables;

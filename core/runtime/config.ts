@@ -69,6 +69,9 @@ const schema = z.object({
   LANEWAY_MASTER_KEYS: z.string().min(1).optional(),
   /** Shared secret of the core platform's product webhook. */
   LANEWAY_CORE_PLATFORM_SECRET: z.string().min(16).optional(),
+  /** The core platform's API, from which product changes are pulled; without it merchants' pulls wait. */
+  LANEWAY_CORE_PLATFORM_URL: z.url().optional(),
+  LANEWAY_CORE_PLATFORM_TOKEN: z.string().min(1).optional(),
   /** Where all ad networks are, each under its name; without it, where their documentation says. */
   LANEWAY_AD_NETWORK_URL: z.url().optional(),
   /** For networks that take any, as the local ones do. */

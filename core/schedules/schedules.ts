@@ -4,6 +4,8 @@ import { billingJobs } from '../contexts/billing/schedules.ts';
 import { campaignJobs } from '../contexts/campaigns/schedules.ts';
 import { startFeeds } from '../contexts/catalog/schedules.ts';
 import { platformJobs } from '../contexts/platform/schedules.ts';
+import { corePlatformJobs } from '../contexts/core-platform/schedules.ts';
+import { promotionJobs } from '../contexts/promotions/schedules.ts';
 import { retentionJobs } from '../contexts/retention/schedules.ts';
 import { isZone } from '../runtime/zone.ts';
 import type { ScheduledJob } from './definition.ts';
@@ -54,6 +56,8 @@ export const schedules: Schedules = createSchedules([
   ...billingJobs,
   ...campaignJobs,
   ...platformJobs,
+  ...corePlatformJobs,
+  ...promotionJobs,
   ...retentionJobs,
   startFeeds,
 ]);

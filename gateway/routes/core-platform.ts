@@ -3,34 +3,13 @@ import type { Transaction } from 'kysely';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { verifySignature } from '../middleware/verify-signature.ts';
 import { type Fault, InvalidRequest, problemResponses } from '../problem.ts';
-import {
-  productCoreDataUpdatedEvent,
-  productCoreDataUpdatedPayloadV1,
-  upcastProductChange,
-} from '../../core/contexts/catalog/events.ts';
+import { isOversized, productChange, toProductEvent } from '../../core/contexts/core-platform/product-change.ts';
 import { appendOutbox, eventRow } from '../../core/database/outbox.ts';
 import type { Database } from '../../core/database/tables.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
-import { type BuiltEvent, buildEvent } from '../../core/events/build.ts';
-import { MAX_MESSAGE_BYTES } from '../../core/events/dead-letter.ts';
-import { id, merchantId } from '../../core/events/envelope.ts';
-import { findUnstorable } from '../../core/events/unstorable.ts';
+import type { BuiltEvent } from '../../core/events/build.ts';
+import { merchantId } from '../../core/events/envelope.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
-import { derivedEventId } from '../../core/runtime/ids.ts';
-
-/** Room that a message needs beside its body. */
-const ATTRIBUTE_BYTES = 8_192;
-/** Faults told of one change. */
-const MAX_FAULTS = 5;
-
-const productChange = productCoreDataUpdatedPayloadV1
-  .omit({ merchantId: true })
-  .extend({ changeId: id(128) })
-  .superRefine((change, context) => {
-    // Nested as it will be in the message, so that what passes here passes there.
-    for (const { path, message } of findUnstorable({ payload: change }, MAX_FAULTS))
-      context.addIssue({ code: 'custom', path: path.slice(1), message });
-  });
 
 const delivery = z
   .object({ merchantId, changes: z.array(productChange).min(1).max(500) })
@@ -56,8 +35,6 @@ const delivery = z
       ],
     },
   });
-
-type Delivery = z.infer<typeof delivery>;
 
 export const receiveProductChanges = createRoute({
   method: 'post',
@@ -103,7 +80,7 @@ export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
   const route = { ...receiveProductChanges, middleware: [verifySignature(dependencies)] };
   app.openapi(route, async (c) => {
     const body = c.req.valid('json');
-    const events = body.changes.map((change) => toEvent(registry, body.merchantId, change));
+    const events = body.changes.map((change) => toProductEvent(registry, body.merchantId, change));
     refuseOversized(events);
     await asMerchant(db, body.merchantId, async (trx) => {
       const finished = await finishedEvents(trx, body.merchantId, events);
@@ -115,35 +92,9 @@ export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
   });
 }
 
-/**
- * The same change gives the same bytes whenever it is delivered, ids and times included: the engine drops a repeated event
- * only if nothing in it differs, and calls it a conflict otherwise. So the time of emission is the change's own, and the
- * trace starts at the event instead of at the request.
- */
-function toEvent(
-  registry: GatewayDependencies['registry'],
-  merchantId: string,
-  { changeId, ...change }: Delivery['changes'][number],
-): BuiltEvent {
-  const payload = upcastProductChange(change);
-  const eventId = derivedEventId(JSON.stringify([merchantId, changeId]), 'receiveProductChanges', 0);
-  const digits = eventId.replaceAll('-', '');
-  return buildEvent(registry, {
-    eventId,
-    eventType: productCoreDataUpdatedEvent.name,
-    merchantId,
-    correlationId: `core-platform:${changeId}`,
-    traceparent: `00-${digits}-${digits.slice(16)}-01`,
-    timestamp: payload.timestamp,
-    payload,
-  });
-}
-
 function refuseOversized(events: readonly BuiltEvent[]): void {
-  const faults = events.flatMap(({ body }, index): Fault[] =>
-    body.length + ATTRIBUTE_BYTES > MAX_MESSAGE_BYTES
-      ? [{ path: `changes.${index}`, message: 'is too large for one event' }]
-      : [],
+  const faults = events.flatMap((event, index): Fault[] =>
+    isOversized(event) ? [{ path: `changes.${index}`, message: 'is too large for one event' }] : [],
   );
   if (faults.length > 0) throw new InvalidRequest('A change is too large for one event.', faults);
 }

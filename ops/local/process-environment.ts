@@ -109,6 +109,8 @@ export const workerEnvironment = (stack: Shared, name: string, workers: number):
   LANEWAY_AD_NETWORK_URL: stack.addresses.networksUrl,
   LANEWAY_AD_NETWORK_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_DESTINATION_LIMITS: fakeLimits,
+  LANEWAY_CORE_PLATFORM_URL: `${stack.addresses.networksUrl}/core-platform`,
+  LANEWAY_CORE_PLATFORM_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_PAYMENT_URL: stack.addresses.networksUrl,
   LANEWAY_PAYMENT_TOKEN: stack.secrets.adNetworkToken,
   LANEWAY_WEBHOOK_LOOPBACK: 'true',

@@ -55,6 +55,14 @@ export const orderDataAttributedToAdPayload = firstOrderDataAttributedToAdFields
     customerId: id(128).optional(),
     /** What it was for, where reports are to show it by product. */
     lines: z.array(orderLine.refine(isRefundable, refundExcess)).max(200).optional(),
+    /**
+     * What offers took off the order, in minor units of its currency. An order that ever named some names them in each of
+     * its states: leaving them out says nothing of them.
+     */
+    discounts: z
+      .array(z.looseObject({ offerId: id(128), amountMinor: amount }))
+      .max(100)
+      .optional(),
   })
   .refine(isRefundable, refundExcess);
 
@@ -71,7 +79,7 @@ export const orderDataAttributedToAdEvent: EventDefinition = {
   criticality: 'critical',
   routingKey: 'order.attributed.to.ad',
   sourceContext: 'CorePlatformIntegrationService',
-  targetContexts: ['AnalyticsReportingService'],
+  targetContexts: ['AnalyticsReportingService', 'PromotionService'],
   versions: [
     { version: '1.0.0', schema: firstOrderDataAttributedToAdPayload, upcast: (payload) => payload },
     { version: '1.1.0', schema: orderDataAttributedToAdPayload },
@@ -92,6 +100,14 @@ export const orderDataAttributedToAdEvent: EventDefinition = {
       onPoison: 'release',
       effect: 'state',
       load: async () => (await import('./attribute-order-data.ts')).attributeOrderData,
+    },
+    {
+      name: 'countOfferDiscounts',
+      service: 'PromotionService',
+      holds: 'event',
+      onPoison: 'release',
+      effect: 'state',
+      load: async () => (await import('../promotions/count-offer-discounts.ts')).countOfferDiscounts,
     },
   ],
   example: {

@@ -38,3 +38,59 @@ export async function countProductDimensions(
   `.execute(trx);
   return rows[0] ?? { products: 0, active: 0 };
 }
+
+export interface FiguresWindow {
+  merchantId: string;
+  /** Tells windows of one merchant apart. */
+  days: number;
+  /** Days, both inclusive. */
+  from: string;
+  to: string;
+}
+
+export interface CampaignFigures {
+  merchantId: string;
+  days: number;
+  campaignId: string;
+  /** Sums never mix currencies. */
+  currency: string;
+  impressions: number;
+  clicks: number;
+  orders: number;
+  spendMicros: bigint;
+  revenueMinor: bigint;
+}
+
+/** What the campaigns of each window cost and brought, on all networks together. */
+export async function readCampaignFigures(
+  trx: Transaction<Database>,
+  windows: readonly FiguresWindow[],
+): Promise<CampaignFigures[]> {
+  if (windows.length === 0) return [];
+  const { rows } = await sql<
+    Omit<CampaignFigures, 'spendMicros' | 'revenueMinor'> & { spendMicros: string; revenueMinor: string }
+  >`
+    with windows as (
+      select * from unnest(${windows.map((w) => w.merchantId)}::text[], ${windows.map((w) => w.days)}::int[],
+        ${windows.map((w) => w.from)}::date[], ${windows.map((w) => w.to)}::date[]) as t (merchant_id, days, first, last)
+    ), figures as (
+      select w.merchant_id, w.days, a.campaign_id, a.currency, a.impressions, a.clicks, 0 as orders, a.spend_micros,
+        0 as revenue_minor
+      from windows w join ad_days a on a.merchant_id = w.merchant_id and a.day between w.first and w.last
+      where a.campaign_id <> ''
+      union all
+      select w.merchant_id, w.days, o.campaign_id, o.currency, 0, 0, o.orders, 0, o.revenue_minor
+      from windows w join order_days o on o.merchant_id = w.merchant_id and o.day between w.first and w.last
+      where o.campaign_id <> ''
+    )
+    select merchant_id as "merchantId", days, campaign_id as "campaignId", currency, sum(impressions)::bigint as impressions,
+      sum(clicks)::bigint as clicks, sum(orders)::bigint as orders, sum(spend_micros)::text as "spendMicros",
+      sum(revenue_minor)::text as "revenueMinor"
+    from figures group by 1, 2, 3, 4
+  `.execute(trx);
+  return rows.map((row) => ({
+    ...row,
+    spendMicros: BigInt(row.spendMicros),
+    revenueMinor: BigInt(row.revenueMinor),
+  }));
+}

@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 
 export type CampaignState =
   'draft' | 'awaiting_approval' | 'pending' | 'active' | 'paused' | 'ended' | 'archived' | 'rejected';
@@ -35,6 +35,28 @@ export interface CampaignsTables {
     created_at: Date;
   };
   campaign_settings: { merchant_id: string; approval_required: boolean; updated_at: Date };
+  /** How many starts and ends of its offers a campaign has followed. */
+  campaign_offer_turns: { merchant_id: string; campaign_id: string; turns: number };
+  campaign_rules: {
+    merchant_id: string;
+    rule_id: string;
+    name: string;
+    enabled: boolean;
+    definition: ColumnType<unknown, string, string>;
+    created_at: Date;
+    updated_at: Date;
+  };
+  /** Where a campaign stands with a rule that has tripped for it before. */
+  campaign_rule_states: {
+    merchant_id: string;
+    rule_id: string;
+    campaign_id: string;
+    tripped: boolean;
+    value: number | null;
+    changed_at: Date;
+    /** Which version of the campaign the rule made by pausing it. */
+    paused_version: number | null;
+  };
   /** Campaigns whose schedule has something to do at a time. */
   campaign_turns: { merchant_id: string; campaign_id: string; due_at: Date };
 }

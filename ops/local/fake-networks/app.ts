@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { corePlatformRoutes } from './core-platform.ts';
 import { createAccounts } from './accounts.ts';
 import { controlRoutes } from './control.ts';
 import { failure } from './failure.ts';
@@ -34,6 +35,7 @@ export function createApp(dir: string) {
   app.route('/', paymentRoutes(dir, messageFaults));
   app.route('/', productFeedRoutes(dir));
   app.route('/', thirdPartyAppRoutes(dir));
+  app.route('/', corePlatformRoutes(dir));
   app.route('/google_ads', googleAdsRoutes(parts));
   app.route('/meta', metaRoutes(parts));
   app.route('/tiktok', tiktokRoutes(parts));

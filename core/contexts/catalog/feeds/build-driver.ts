@@ -29,7 +29,7 @@ export function createFeedBuildDriver(options: {
       const request = { ...feedKeyOf(call), mode, buildKey: call.idempotencyKey };
       const now = clock.now();
       const sales = await readSales(db, call.merchantId, now);
-      const built = await buildFeed(db, request, { findSale: sales.findSale, now, signal });
+      const built = await buildFeed(db, request, { sales, now, signal });
       if (built === undefined) throw new LanewayError('effect.rejected', `there is no feed ${call.objectKey}`);
       return resultOf(call, { ...built, offersVersion: sales.version });
     },

@@ -7,6 +7,7 @@ import { type FeedItem, type FindSale, itemsOf } from './feed-item.ts';
 import { type FeedLine, packPart } from './feed-lines.ts';
 import { type HeldItem, type ItemChange, readHeldItems, writeFeedItems } from './feed-items.ts';
 import { describeItem } from './describe-item.ts';
+import type { Sales } from './sales.ts';
 import { isSendable, validateItem } from './validate-item.ts';
 
 /**
@@ -43,15 +44,17 @@ interface Feed {
   network: FeedNetworkId;
   account: FeedAccount;
   run: number;
+  /** A sale has begun, ended or changed since the run before: any product may cost something else. */
+  salesChanged: boolean;
 }
 
 /** Undefined when there is no such feed. Rejects when `signal` fires. */
 export async function buildFeed(
   db: Kysely<Database>,
   request: FeedRequest,
-  { findSale, now, signal }: { findSale: FindSale; now: number; signal: AbortSignal },
+  { sales, now, signal }: { sales: Sales; now: number; signal: AbortSignal },
 ): Promise<BuiltFeed | undefined> {
-  const feed = await beginRun(db, request, now);
+  const feed = await beginRun(db, request, sales.version, now);
   if (feed === undefined) return undefined;
   const givenUp = await readGivenUp(db, request, feed.run);
   const built: BuiltFeed = { run: feed.run, mode: request.mode, items: 0, removals: 0, invalid: 0, parts: 0 };
@@ -63,9 +66,9 @@ export async function buildFeed(
   for (let after = '', more = true; more;) {
     signal.throwIfAborted();
     const page = await db.transaction().execute(async (trx) => {
-      const productIds = await takePage(trx, request, feed.run, after);
+      const productIds = await takePage(trx, request, feed, after);
       const held = await readHeldItems(trx, request, productIds);
-      const items = await readItems(trx, request, feed.account, productIds, findSale);
+      const items = await readItems(trx, request, feed.account, productIds, sales.findSale);
       const changes = compare(feed, request.mode, items, held, givenUp);
       await writeFeedItems(trx, request, feed.run, changes, now);
       return { productIds, changes };
@@ -87,14 +90,19 @@ export async function buildFeed(
   return built;
 }
 
-async function beginRun(db: Kysely<Database>, request: FeedRequest, now: number): Promise<Feed | undefined> {
+async function beginRun(
+  db: Kysely<Database>,
+  request: FeedRequest,
+  salesVersion: number,
+  now: number,
+): Promise<Feed | undefined> {
   return await db.transaction().execute(async (trx) => {
     const feed = await trx
       .updateTable('catalog_feeds')
       .set((set) => ({ last_run: set('last_run', '+', 1), updated_at: new Date(now) }))
       .where('merchant_id', '=', request.merchantId)
       .where('feed_id', '=', request.feedId)
-      .returning(['network', 'account', 'last_run as run'])
+      .returning(['network', 'account', 'last_run as run', 'offers_version as salesVersion'])
       .executeTakeFirst();
     if (feed === undefined) return undefined;
     await trx
@@ -109,7 +117,7 @@ async function beginRun(db: Kysely<Database>, request: FeedRequest, now: number)
         created_at: new Date(now),
       })
       .execute();
-    return feed;
+    return { ...feed, salesChanged: feed.salesVersion !== salesVersion };
   });
 }
 
@@ -130,16 +138,16 @@ async function readGivenUp(
   return new Set(rows.map((row) => row.run));
 }
 
-/** The products of a page, by id: all of them, or those that changed. Their changes belong to this run from here on. */
+/** The products of a page, by id: all of them, or those that changed where nothing else can have. Their changes belong to this run from here on. */
 async function takePage(
   trx: Transaction<Database>,
   { merchantId, feedId, mode }: FeedRequest,
-  run: number,
+  { run, salesChanged }: Feed,
   after: string,
 ): Promise<string[]> {
   const ofFeed = sql`merchant_id = ${merchantId} and feed_id = ${feedId}`;
   const page =
-    mode === 'full'
+    mode === 'full' || salesChanged
       ? sql`select product_id from products where merchant_id = ${merchantId} and product_id > ${after}
           order by product_id limit ${PAGE}`
       : sql`select product_id from feed_changes where ${ofFeed} and product_id > ${after}

@@ -6,6 +6,7 @@ import { newId } from '../../../runtime/ids.ts';
 import { newTraceparent } from '../../../runtime/tracing.ts';
 import { BUILD_DESTINATION } from './build-driver.ts';
 import { submissionDestination } from './submit-driver.ts';
+import { readSalesVersions } from '../../promotions/reads.ts';
 
 /**
  * Begins the runs and checks that are due. The row decides, under its lock: whoever comes first moves `due_at` on in the
@@ -29,6 +30,7 @@ interface Due {
   hasChanges: boolean;
   checkDue: boolean;
   runDue: boolean;
+  offersVersion: number;
 }
 
 export async function startDueFeeds(
@@ -50,17 +52,25 @@ export async function startDueFeeds(
         where f.merchant_id = due.merchant_id and f.feed_id = due.feed_id
           and before.merchant_id = f.merchant_id and before.feed_id = f.feed_id
         returning f.merchant_id, f.feed_id, f.network, before.due_at as was_due_at, before.check_at as was_check_at,
-          before.due_mode as was_due_mode, f.last_full_at, f.full_refresh_hours
+          before.due_mode as was_due_mode, f.last_full_at, f.full_refresh_hours,
+          f.offers_version
       )
       select merchant_id as "merchantId", feed_id as "feedId", network,
         coalesce(was_due_at <= ${now}, false) as "runDue", coalesce(was_check_at <= ${now}, false) as "checkDue",
         case when was_due_mode = 'full' or last_full_at is null
           or last_full_at + full_refresh_hours * interval '1 hour' <= ${now} then 'full' else 'delta' end as mode,
         exists (select from feed_changes c where c.merchant_id = moved.merchant_id and c.feed_id = moved.feed_id)
-          as "hasChanges"
+          as "hasChanges", offers_version as "offersVersion"
       from moved order by merchant_id, feed_id
     `.execute(trx);
-  const intents = rows.flatMap((feed) => wanted(feed, nowMs));
+  const sales = await readSalesVersions(
+    trx,
+    rows.map(({ merchantId }) => merchantId),
+  );
+  const intents = rows.flatMap((feed) => {
+    const salesChanged = (sales.get(feed.merchantId) ?? 0) !== feed.offersVersion;
+    return wanted({ ...feed, hasChanges: feed.hasChanges || salesChanged }, nowMs);
+  });
   await declareIntents(trx, intents, nowMs);
   return {
     lanes: intents.map(({ merchantId, destination }) => ({ merchantId, destination })),
