@@ -1,3 +1,4 @@
+// test-stack
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startGateway } from '../testing/start-gateway.ts';
@@ -105,7 +106,7 @@ test('lines are uploaded in pieces, worked in parts as the lane has room, resume
     return JSON.parse(answer.text);
   };
   const product = (n: number) =>
-    `{"productId":"p-${n}","changedAttributes":{"title":"Shoe ${n} ${'x'.repeat(1_500)}","priceMinor":${n},"currency":"EUR"}}\n`;
+    `{"productId":"p-${n}","changedAttributes":{"title":"Shoe ${n}","description":"${'x'.repeat(1_500)}","priceMinor":${n},"currency":"EUR"}}\n`;
   const lines = Array.from({ length: 1_100 }, (_, n) => product(n));
   lines[3] = 'not json\n';
   lines[700] = '{"productId":7}\n';

@@ -239,7 +239,7 @@ export function addProductImportRoutes(app: OpenAPIHono<GatewayEnv>, dependencie
     let { from } = c.req.valid('query');
     let lines = before.receivedLines;
     try {
-      for await (const part of splitLines(c.req.raw.body ?? new Blob().stream(), partSize)) {
+      for await (const part of splitLines(c.req.raw.body ?? new Blob([]).stream(), partSize)) {
         if (c.get('deadline').aborted) throw new LanewayError('handler.deadline', 'the upload takes too long');
         if (from + part.body.length > MAX_IMPORT_BYTES)
           throw new LanewayError('request.too_large', `An import takes ${MAX_IMPORT_BYTES} bytes at most.`);
