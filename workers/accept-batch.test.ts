@@ -15,13 +15,22 @@ function controlled() {
   return { runs, run, ids: () => runs.map(({ ids }) => ids.join(' ')) };
 }
 
+/** A sleep that ends when the test says so. */
+function pausedClock() {
+  const naps: { ms: number; wake: () => void }[] = [];
+  const sleep = (ms: number) => new Promise<void>((resolve) => naps.push({ ms, wake: resolve }));
+  return { naps, clock: { sleep } };
+}
+
+const { clock } = pausedClock();
+
 const settled = async () => {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 };
 
 test('calls that arrive while transactions run go together in the next, each with its own verdicts', async () => {
   const { runs, run, ids } = controlled();
-  const batches = createAcceptBatches({ run, maxRunning: 1 });
+  const batches = createAcceptBatches({ run, clock, maxRunning: 1 });
   const first = batches.accept([acceptable('a', '1')]);
   const second = batches.accept([acceptable('b', '2'), acceptable('c', '3')]);
   const third = batches.accept([acceptable('d', '4')]);
@@ -39,7 +48,7 @@ test('calls that arrive while transactions run go together in the next, each wit
 
 test('a merchant is never in two running transactions, and its calls keep their order', async () => {
   const { runs, run, ids } = controlled();
-  const batches = createAcceptBatches({ run, maxRunning: 3 });
+  const batches = createAcceptBatches({ run, clock, maxRunning: 3, worthEvents: 1 });
   void batches.accept([acceptable('a', 'a1')]);
   void batches.accept([acceptable('a', 'a2'), acceptable('b', 'b1')]);
   // Has to wait for b1, although b is in no transaction yet.
@@ -51,9 +60,37 @@ test('a merchant is never in two running transactions, and its calls keep their 
   assert.equal(ids(), ['a1', 'c1', 'a2 b1 b2']);
 });
 
+test('beside a transaction few events wait until they are worth one, or it ends, or patience does', async () => {
+  const { runs, run, ids } = controlled();
+  const { clock, naps } = pausedClock();
+  const batches = createAcceptBatches({ run, clock, maxRunning: 3, worthEvents: 3, patienceMs: 20 });
+  const offer = (...names: string[]) => void batches.accept(names.map((name) => acceptable(name, name)));
+  offer('a');
+  offer('b');
+  assert.equal(ids(), ['a'], 'nothing was under way for the first, and it is for the second');
+  offer('c', 'd');
+  assert.equal(ids(), ['a', 'b c d'], 'worth a transaction of their own');
+  offer('e');
+  runs[1]?.finish();
+  await settled();
+  assert.equal(ids(), ['a', 'b c d'], 'one is still under way');
+  runs[0]?.finish();
+  await settled();
+  assert.equal(ids(), ['a', 'b c d', 'e'], 'nothing is under way');
+  offer('f');
+  assert.equal(
+    naps.map(({ ms }) => ms),
+    [20],
+    'one wait at a time, however many events it is for',
+  );
+  naps[0]?.wake();
+  await settled();
+  assert.equal(ids(), ['a', 'b c d', 'e', 'f'], 'whatever hangs holds up the rest for as long as patience lasts');
+});
+
 test('batches are bounded in events and bytes, and a larger call goes alone', async () => {
   const { runs, run, ids } = controlled();
-  const batches = createAcceptBatches({ run, maxRunning: 1, maxEvents: 3, maxBytes: 100 });
+  const batches = createAcceptBatches({ run, clock, maxRunning: 1, maxEvents: 3, maxBytes: 100 });
   void batches.accept([acceptable('z', 'z')]);
   void batches.accept(['1', '2', '3', '4'].map((id) => acceptable(id, id, 'x')));
   void batches.accept([acceptable('b', 'b', 'x'.repeat(90))]);
@@ -67,7 +104,7 @@ test('batches are bounded in events and bytes, and a larger call goes alone', as
 
 test('a failed transaction fails its own calls only', async () => {
   const { runs, run } = controlled();
-  const batches = createAcceptBatches({ run, maxRunning: 1 });
+  const batches = createAcceptBatches({ run, clock, maxRunning: 1 });
   const first = batches.accept([acceptable('a', '1')]);
   const second = batches.accept([acceptable('a', '2')]);
   runs[0]?.fail(new Error('away'));
@@ -82,7 +119,7 @@ test('a failed transaction fails its own calls only', async () => {
 
 test('what waits is bounded', async () => {
   const { runs, run } = controlled();
-  const batches = createAcceptBatches({ run, maxRunning: 1, maxWaitingEvents: 2 });
+  const batches = createAcceptBatches({ run, clock, maxRunning: 1, maxWaitingEvents: 2 });
   void batches.accept([acceptable('a', '1')]);
   void batches.accept([acceptable('a', '2'), acceptable('a', '3')]);
   await batches.accept([acceptable('b', '4')]).then(

@@ -1,9 +1,11 @@
+import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import type { AcceptableEvent } from './accept-rows.ts';
 
 /**
  * Gathers what several receive loops hand in while transactions run, and hands it on together: the busier it is, the larger
- * the batches, without anyone waiting for a timer.
+ * the batches. With no transaction under way nothing waits. Beside one that is, few events are not worth another: they wait
+ * until they are more, until it ends, or for `patienceMs`, so that one that hangs does not hold up the rest.
  *
  *   call: waiting ─► running ─► answered
  *
@@ -20,6 +22,10 @@ export interface AcceptBatches<Verdict> {
 
 export interface AcceptBatchesOptions<Verdict> {
   run: (events: readonly AcceptableEvent[]) => Promise<readonly Verdict[]>;
+  clock: Pick<Clock, 'sleep'>;
+  /** So many events make a transaction worth while beside those under way. */
+  worthEvents?: number;
+  patienceMs?: number;
   maxEvents?: number;
   maxBytes?: number;
   maxRunning?: number;
@@ -35,10 +41,12 @@ interface Call<Verdict> {
 }
 
 export function createAcceptBatches<Verdict>(options: AcceptBatchesOptions<Verdict>): AcceptBatches<Verdict> {
-  const { run, maxEvents = 200, maxBytes = 4_194_304, maxRunning = 3, maxWaitingEvents = 5_000 } = options;
+  const { run, clock, maxEvents = 200, maxBytes = 4_194_304, maxRunning = 3, maxWaitingEvents = 5_000 } = options;
+  const { worthEvents = maxEvents / 2, patienceMs = 10 } = options;
   let waiting: Call<Verdict>[] = [];
   let waitingEvents = 0;
   let running = 0;
+  let patient = false;
   const busy = new Set<string>();
 
   /** Calls are taken in order; one that must wait makes every later call of its merchants wait too. */
@@ -84,10 +92,23 @@ export function createAcceptBatches<Verdict>(options: AcceptBatchesOptions<Verdi
   };
 
   const startBatches = (): void => {
-    if (running >= maxRunning) return;
+    if (running >= maxRunning || waitingEvents === 0) return;
+    if (running > 0 && waitingEvents < worthEvents) {
+      if (!patient) void startLater();
+    } else if (startBatch()) startBatches();
+  };
+
+  const startBatch = (): boolean => {
     const calls = takeBatch();
-    if (calls.length === 0) return;
-    void runBatch(calls);
+    if (calls.length > 0) void runBatch(calls);
+    return calls.length > 0;
+  };
+
+  const startLater = async (): Promise<void> => {
+    patient = true;
+    await clock.sleep(patienceMs);
+    patient = false;
+    if (running < maxRunning) startBatch();
     startBatches();
   };
 

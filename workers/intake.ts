@@ -68,7 +68,10 @@ export function createIntake(options: IntakeOptions): Intake {
   });
   // Each queue has a cap of its own too: one that is slow does not keep the others from receiving.
   const shared = createInFlight({ maxMessages: config.inFlightMessages, maxBytes: config.inFlightBytes });
-  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: config.purgeDays }) });
+  const batches = createAcceptBatches({
+    run: createAdmission({ db, dedupe, clock, purgeDays: config.purgeDays }),
+    clock,
+  });
   const pollers = topology.queues.map((queue): Poller => {
     const queueUrl = addresses.queueUrl(queue.name);
     const queueLog = log.child({ queue: queue.name });

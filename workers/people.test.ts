@@ -59,7 +59,7 @@ async function setUp() {
   const topology = topologyOf(registry, world.stack);
   const addresses = await resolveAddresses(aws.sqs, topology, place);
   const dedupe = createDedupe({ ...aws, table: `${world.stack}-dedupe`, clock, log: silentLog, dedupeDays: 90 });
-  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }) });
+  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }), clock });
   const lanes = createLanes({ redis, prefix: world.stack, cap: 100, memoryShare: () => 0, clock, log: silentLog });
   const [queue] = topology.queues;
   if (queue === undefined) throw new Error('a system has a queue');

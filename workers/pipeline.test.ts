@@ -40,7 +40,7 @@ async function setUp() {
   const addresses = await resolveAddresses(aws.sqs, topology, place);
   const { db } = world.postgres;
   const dedupe = createDedupe({ ...aws, table: `${world.stack}-dedupe`, clock, log: silentLog, dedupeDays: 90 });
-  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }) });
+  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }), clock });
   const woken: WakeEntry[][] = [];
   const sleepy = new Set<string>();
   const wake = (entries: readonly WakeEntry[]) => {

@@ -65,7 +65,7 @@ export class Poller {
   #holding = 0;
 
   constructor(options: PollerOptions) {
-    const { maxInFlight: maxMessages = 400, maxInFlightBytes: maxBytes = 67_108_864, shared } = options;
+    const { maxInFlight: maxMessages = 800, maxInFlightBytes: maxBytes = 67_108_864, shared } = options;
     this.#options = { random: Math.random, stopGraceMs: 5_000, ...options };
     this.#own = createInFlight({ maxMessages, maxBytes });
     this.#counts = shared === undefined ? [this.#own] : [this.#own, shared];

@@ -47,6 +47,7 @@ test('half a surrogate pair as it is, escapes, infinite numbers and deep nesting
 });
 
 test('an ordinary event is not walked', () => {
+  assert.not.ok(mayBeUnstorable('{"id":"0b9c4e123-6a43","n":12}'));
   assert.not.ok(mayBeUnstorable(JSON.stringify({ id: 'a-1', list: [1, 2.5e10, { text: 'grün "und" so' }] })));
 });
 

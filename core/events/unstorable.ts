@@ -50,17 +50,37 @@ export function findUnstorable(root: unknown, limit: number): readonly Unstorabl
  * exponent. Says yes too often, and no for nearly every event.
  */
 export function mayBeUnstorable(json: string): boolean {
-  if (json.includes(String.raw`\u`) || !json.isWellFormed() || /\d[eE]\+?\d{3}|\d{200}/.test(json)) return true;
-  let opened = 0;
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at);
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) opened += 1;
-  }
-  return opened > MAX_DEPTH;
+  return (
+    json.includes(String.raw`\u`) ||
+    !json.isWellFormed() ||
+    LARGE_EXPONENT.test(json) ||
+    mayHaveLongNumber(json) ||
+    opensMoreThan(json, MAX_DEPTH)
+  );
 }
 
-const OPEN_BRACE = 0x7b;
-const OPEN_BRACKET = 0x5b;
+/** Behind what a number may stand behind, so that identifiers with an e in them are no reason to look closer. */
+const LARGE_EXPONENT = /(?:^|[[:,\s])-?\d[\d.]*[eE]\+?\d{3}/;
+const LONG_NUMBER = 200;
+
+/** So many digits in a row cannot be missed by who looks at each so-manieth character. */
+function mayHaveLongNumber(json: string): boolean {
+  for (let at = LONG_NUMBER - 1; at < json.length; at += LONG_NUMBER)
+    if (isDigit(json.charCodeAt(at))) return /\d{200}/.test(json);
+  return false;
+}
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+
+function opensMoreThan(json: string, limit: number): boolean {
+  let opened = 0;
+  for (const bracket of '{[')
+    for (let at = json.indexOf(bracket); at !== -1; at = json.indexOf(bracket, at + 1)) {
+      opened += 1;
+      if (opened > limit) return true;
+    }
+  return false;
+}
 
 const MAX_SEGMENT = 64;
 

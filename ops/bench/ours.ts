@@ -85,7 +85,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
     await activations.wake(entries.map((entry) => entry.merchantId));
   };
   const run = (events: readonly AcceptableEvent[]) => acceptBatch(postgres.db, events, { clock });
-  const batches = createAcceptBatches({ run });
+  const batches = createAcceptBatches({ run, clock });
   const wakeFor = async (events: readonly AcceptableEvent[], verdicts: readonly AcceptResult[]) => {
     const judged = events.flatMap((event, i) => {
       const verdict = verdicts[i];

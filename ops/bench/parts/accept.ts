@@ -16,7 +16,7 @@ import { runBullmqAddBulk } from '../peers/bullmq-unordered.ts';
 import { assertAccepted } from '../settled.ts';
 
 /** As many messages as the product's poller has in flight at most, in batches as SQS hands them over. */
-const messagesInFlight = 400;
+const messagesInFlight = 800;
 const receiveSize = 10;
 
 /**
@@ -54,7 +54,7 @@ async function runOurs({ servers }: BenchContext, events: readonly BenchEvent[])
   await using ours = await createOurs({ postgresUrl: database.url, redisUrl: servers.redisUrl, stack: 'bench' });
   const [queue] = topologyOf(benchRegistry, 'bench').queues;
   if (queue === undefined) throw new Error('the bench registry has no queue');
-  const batches = createAcceptBatches({ run: (batch) => acceptBatch(ours.db, batch, { clock }) });
+  const batches = createAcceptBatches({ run: (batch) => acceptBatch(ours.db, batch, { clock }), clock });
   const pipeline = createPipeline({
     queue,
     queueUrl: 'queue',

@@ -31,15 +31,16 @@ interface Cost {
 
 /**
  * From an SQS message to the committed effect, everything on, in CPU seconds of the one process: the emulator bounds
- * events per second for everybody. The process first works a small load, then is stopped while its queue fills, and is
- * charged for what it uses from there until the last effect is committed.
+ * events per second for everybody. The process first works a load by which its code is compiled, as it is in a process that
+ * runs for days, then is stopped while its queue fills, and is charged for what it uses from there until the last effect is
+ * committed.
  */
 export async function runPipeline(context: BenchContext) {
   const { say, pairs } = context;
   const ids = merchantIds(scaled(context, merchants, 5));
   const load: Load = {
-    warmUp: productEvents({ merchants: ids, each: 5, salt: 'warm' }),
-    measured: productEvents({ merchants: ids, each: 25 }),
+    warmUp: productEvents({ merchants: ids, each: 25, salt: 'warm' }),
+    measured: productEvents({ merchants: ids, each: 50 }),
   };
   const costs: Record<'ours' | 'sqsConsumer', Cost[]> = { ours: [], sqsConsumer: [] };
   const best = await bestOf(

@@ -81,7 +81,7 @@ export async function setUpGivenUp(world: World) {
   const relay = createOutboxRelay({ db, ...aws, addresses, worker: 'test', clock, log: silentLog });
   relay.start();
   const dedupe = createDedupe({ ...aws, table: `${world.stack}-dedupe`, clock, log: silentLog, dedupeDays: 90 });
-  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }) });
+  const batches = createAcceptBatches({ run: createAdmission({ db, dedupe, clock, purgeDays: 30 }), clock });
   const queueUrl = (name: string) => addresses.queueUrl(name);
   const queue = topology.queues.find(({ name }) => name === PRODUCTS);
   if (queue === undefined) throw new Error(`no queue ${PRODUCTS}`);
