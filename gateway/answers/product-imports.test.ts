@@ -41,7 +41,7 @@ async function setUp() {
   const { clock } = gateway;
   const fetchChanges = createFetchChanges({ baseUrl: `${gateway.world.networksUrl}/core-platform`, token: 't' });
   const drivers: Record<string, DestinationDriver> = {
-    'product-import': createImportDriver({ db, registry, publish, clock }),
+    'product-import': createImportDriver({ db, registry, publish, clock, roomMs: 0 }),
     'core-platform': createPullDriver({ db, registry, publish, fetchChanges }),
   };
   /** What the schedule declares, then calls until nothing follows or one fails or waits. Answers with how it ended. */

@@ -15,6 +15,9 @@ export const IMPORT_DESTINATION = 'product-import';
 /** Publishes events in their order, or throws an `effect.*` error when it does not know that of all of them. */
 export type PublishEvents = (events: readonly BuiltEvent[], signal: AbortSignal) => Promise<void>;
 
+/** How long a part waits for room in its call, which is sooner than somebody would come back to it, and how often it looks. */
+const ROOM_MS = 5_000;
+const LOOK_EVERY_MS = 100;
 /** How soon a part that found no room is looked at again. */
 const WAIT_MS = 500;
 /** An event that was not accepted in this time lies in a DLQ, and is no reason to wait any longer. */
@@ -40,8 +43,9 @@ export function createImportDriver(options: {
   registry: Registry;
   publish: PublishEvents;
   clock: Clock;
+  roomMs?: number;
 }): DestinationDriver {
-  const { db, registry, publish, clock } = options;
+  const { db, registry, publish, clock, roomMs = ROOM_MS } = options;
   return {
     limits: () => ({ quota: [{ calls: 1_200, perMs: 60_000, burst: 20 }], concurrency: 4 }),
 
@@ -62,9 +66,14 @@ export function createImportDriver(options: {
         .executeTakeFirst();
       if (found === undefined || found.body === null)
         throw new LanewayError('effect.rejected', `part ${part} of the import is not there any more`);
-      const since = clock.now() - found.updated_at.getTime();
-      if (since < MAX_WAIT_MS && !(await hasRoom(db, key.merchantId, found.last_event_id)))
-        return resultOf({ part, published: 0, refused: 0, lastEventId: null, waited: true });
+      const began = clock.now();
+      const overdue = began - found.updated_at.getTime() >= MAX_WAIT_MS;
+      while (!overdue && !(await hasRoom(db, key.merchantId, found.last_event_id))) {
+        if (clock.now() - began >= roomMs)
+          return resultOf({ part, published: 0, refused: 0, lastEventId: null, waited: true });
+        await clock.sleep(LOOK_EVERY_MS, signal);
+        signal.throwIfAborted();
+      }
       const lines = { text: found.body.toString('utf8'), first: found.first_line ?? 1, createdAt: found.created_at };
       const { events, errors } = readLines(registry, key, lines);
       await publish(events, signal);
