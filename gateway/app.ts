@@ -19,6 +19,7 @@ import { addBillingRoutes } from './routes/billing.ts';
 import { addCampaignRoutes } from './routes/campaigns.ts';
 import { addCorePlatformRoutes } from './routes/core-platform.ts';
 import { addDocsRoutes } from './routes/docs.ts';
+import { addAdObjectRoutes } from './routes/ad-objects.ts';
 import { addFeedRoutes } from './routes/feeds.ts';
 import { addReportRoutes } from './routes/reports.ts';
 import { addHealthRoutes } from './routes/health.ts';
@@ -76,5 +77,6 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   addAffiliateRoutes(app, dependencies);
   addPlatformRoutes(app, dependencies);
   addOfferRoutes(app, dependencies);
+  addAdObjectRoutes(app, dependencies);
   return app;
 }

@@ -14,6 +14,7 @@ import { readHealth, readReadiness } from './routes/health.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { adObjectRoutes } from './routes/ad-objects.ts';
 import { offerRoutes } from './routes/offers.ts';
 import { productImportRoutes } from './routes/product-imports.ts';
 import { productRoutes } from './routes/products.ts';
@@ -47,6 +48,7 @@ export function openApiDocument() {
     ...billingRoutes,
     ...affiliateRoutes,
     ...offerRoutes,
+    ...adObjectRoutes,
     ...reportRoutes,
     ...platformRoutes,
     receiveProductChanges,

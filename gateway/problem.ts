@@ -27,6 +27,7 @@ const answers = {
   'audiences.identifier_invalid': { status: 400, title: 'A member cannot be identified' },
   'campaigns.approval_required': { status: 403, title: 'The campaign needs approval' },
   'campaigns.schedule_invalid': { status: 400, title: 'The schedule is not possible' },
+  'campaigns.too_many_ads': { status: 409, title: 'There are too many ad sets or ads' },
   'campaigns.too_many_rules': { status: 409, title: 'There are too many rules' },
   'offers.not_found': { status: 404, title: 'There is no such offer' },
   'offers.invalid': { status: 400, title: 'The offer could never hold' },

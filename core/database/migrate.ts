@@ -30,6 +30,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0033-promotions': () => import('./migrations/0033-promotions.ts'),
   '0034-campaign-rules': () => import('./migrations/0034-campaign-rules.ts'),
   '0035-product-imports': () => import('./migrations/0035-product-imports.ts'),
+  '0036-ad-objects': () => import('./migrations/0036-ad-objects.ts'),
   '0037-products-in-reports': () => import('./migrations/0037-products-in-reports.ts'),
   '0038-retention-classes': () => import('./migrations/0038-retention-classes.ts'),
   '0039-maintenance': () => import('./migrations/0039-maintenance.ts'),

@@ -39,6 +39,7 @@ export const errorCodes = [
   'platform.quota_reached',
   'campaigns.approval_required',
   'campaigns.schedule_invalid',
+  'campaigns.too_many_ads',
   'campaigns.too_many_rules',
   'offers.not_found',
   'offers.invalid',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AdAccounts } from './accounts.ts';
+import { followAdObjects } from './ad-object-rows.ts';
 import { campaignTag, taggedName } from './campaign-name.ts';
 import type { NetworkEffect } from './effect.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
@@ -72,6 +73,10 @@ export function createCampaignEffect({ accounts, clock }: { accounts: AdAccounts
 
     async recordSuccess(trx, network, call, result, observed, context) {
       const live = await recordLive(trx, call, network.id, result, context.now);
+      if (result.actual['state'] !== 'ended') {
+        const { merchantId, objectKey: campaignId } = call;
+        await followAdObjects(trx, { merchantId, campaignId, network: network.id }, context);
+      }
       if (live !== undefined) tellState(call, network.id, live.stateBefore, String(result.actual['state']), context);
       if (observed === undefined) return;
       context.emit({
@@ -137,10 +142,10 @@ async function push(
  * Of twins, which only a network without idempotency keys can hold, the one that is already ours goes on, else the oldest
  * that still can: ids grow. The reconciler ends the others.
  */
-export function chooseOfTwins(
-  found: readonly NetworkCampaign[],
+export function chooseOfTwins<T extends Pick<NetworkCampaign, 'externalId' | 'state'>>(
+  found: readonly T[],
   externalId: string | undefined,
-): NetworkCampaign | undefined {
+): T | undefined {
   const oldestFirst = found.toSorted(
     (a, b) => a.externalId.length - b.externalId.length || (a.externalId < b.externalId ? -1 : 1),
   );

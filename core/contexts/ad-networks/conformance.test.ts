@@ -116,6 +116,38 @@ for (const network of networks) {
     }
   });
 
+  test(`${network.id}: an ad set and its ad are made, found by their tags, and put into each state, ended for good`, async () => {
+    const account = newAccount();
+    const campaignId = await create(account);
+    const tag = 'lw-0123456789abcdef0123';
+    const settings = {
+      ad_set: { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'LINK_CLICKS' },
+      ad: network.id === 'google_ads' ? { finalUrls: ['https://shop.example/1'] } : { creative: {} },
+    };
+    let parentId = campaignId;
+    for (const kind of ['ad_set', 'ad'] as const) {
+      const { adObjects } = network;
+      const states = async () =>
+        (await adObjects.find(account, kind, { parentId, tag }, signal())).map((each) => [each.externalId, each.state]);
+      assert.equal(await states(), []);
+      const fields = { parentId, tag, name: `A (${tag})`, state: 'paused', settings: settings[kind] } as const;
+      await fault(network, account, 'commit_then_drop');
+      const unknown = await failureOf(adObjects.create(account, kind, fields, key(), signal()));
+      assert.is(unknown.code, 'effect.outcome_unknown');
+      const [made] = await adObjects.find(account, kind, { parentId, tag }, signal());
+      assert.ok(made !== undefined && made.state === 'paused');
+      for (const state of ['active', 'active', 'ended', 'ended'] as const) {
+        await adObjects.changeState(account, kind, made.externalId, state, signal());
+        assert.equal(await states(), [[made.externalId, state]]);
+      }
+      const late = await failureOf(adObjects.changeState(account, kind, made.externalId, 'active', signal()));
+      assert.is(late.code, 'effect.rejected');
+      parentId = await adObjects.create(account, kind, { ...fields, name: `B (${tag}0)` }, key(), signal());
+      const unfit = { ...fields, parentId: '999' };
+      assert.is((await failureOf(adObjects.create(account, kind, unfit, key(), signal()))).code, 'effect.rejected');
+    }
+  });
+
   test(`${network.id}: a report has a row for each day and campaign, and reading it again finds the same`, async () => {
     const account = newAccount();
     const ids = [await create(account), await create(account, { name: `Two ${sale.name}` })];

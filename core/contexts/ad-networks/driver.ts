@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { createAdObjectEffect } from './ad-object-effect.ts';
 import { createAudienceEffect } from './audience-effect.ts';
 import type { AdAccounts } from './accounts.ts';
 import { createCampaignEffect } from './campaign-effect.ts';
@@ -34,6 +35,8 @@ export function createAdNetworkDriver({ networks, ...options }: AdNetworkDriverO
     ['reconcile', createReconcileEffect(options)],
     ['twin', createTwinEffect(options)],
     ['audience', createAudienceEffect(options)],
+    ['ad_set', createAdObjectEffect(options)],
+    ['ad', createAdObjectEffect(options)],
   ]);
 
   const network = (destination: string): AdNetwork => {

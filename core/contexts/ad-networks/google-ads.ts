@@ -4,7 +4,8 @@ import { readGoogleAdsRefusal, refusalOf } from './google-ads-errors.ts';
 import { callNetwork, notUnderstood } from './http.ts';
 import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { googleAudiences } from './google-audiences.ts';
+import { googleAdObjects } from './google-ad-objects.ts';
+import { type GoogleCalls, googleAudiences } from './google-audiences.ts';
 import { minorOfMicros, minorToMicros } from '../../money/currency.ts';
 
 const VERSION = 'v26';
@@ -125,13 +126,14 @@ export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomer
     }));
   };
 
+  const calls: Pick<GoogleCalls, 'query' | 'mutate'> = {
+    query: (accountId, gaql, signal) => query(accountId, z.unknown(), gaql, signal),
+    mutate,
+  };
   return {
     id: 'google_ads',
-    audiences: googleAudiences({
-      query: (accountId, gaql, signal) => query(accountId, z.unknown(), gaql, signal),
-      mutate,
-      dataManager,
-    }),
+    audiences: googleAudiences({ ...calls, dataManager }),
+    adObjects: googleAdObjects(calls),
 
     async readAccount(accountId, signal) {
       const gaql = 'SELECT customer.id, customer.currency_code, customer.time_zone FROM customer LIMIT 1';

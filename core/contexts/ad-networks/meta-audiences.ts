@@ -1,20 +1,13 @@
 import { z } from 'zod';
 import type { HashedMember, NetworkAudiences } from './audience-network.ts';
 import { notUnderstood } from './http.ts';
+import type { MetaCalls } from './meta-calls.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
 const BATCH = 10_000;
 const created = z.looseObject({ id: z.string().min(1) });
 const listed = z.looseObject({ id: z.string(), name: z.string() });
 const received = z.looseObject({ num_received: z.int(), num_invalid_entries: z.int().default(0) });
-
-export interface MetaCalls {
-  call: (
-    request: { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: unknown },
-    signal: AbortSignal,
-  ) => Promise<unknown>;
-  all: (path: string, query: Record<string, string>, signal: AbortSignal) => Promise<unknown[]>;
-}
 
 /** One row for each member, in the order of the schema; what is not known is empty. */
 const payloadOf = (members: readonly HashedMember[]) => ({

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { type AccessTokens, withToken } from './access-tokens.ts';
 import { type NetworkRequest, callNetwork, notUnderstood } from './http.ts';
+import { metaAdObjects } from './meta-ad-objects.ts';
 import { metaAudiences } from './meta-audiences.ts';
+import { type MetaCalls, metaStates, metaStatuses } from './meta-calls.ts';
 import { readMetaRefusal } from './meta-errors.ts';
 import type { AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
@@ -13,8 +15,6 @@ const PAGE = 500;
 const MAX_PAGES = 100;
 const MAX_PAGE_BYTES = 8_000_000;
 
-const statusOf = { active: 'ACTIVE', paused: 'PAUSED', ended: 'ARCHIVED' } as const;
-const stateOf = { ACTIVE: 'active', PAUSED: 'paused', ARCHIVED: 'ended', DELETED: 'ended' } as const;
 const CAMPAIGN_FIELDS = 'id,name,status,daily_budget';
 
 const decimalText = z.string().default('0');
@@ -97,14 +97,16 @@ export function createMeta({ baseUrl, tokens }: MetaOptions): AdNetwork {
     return found.map((each) => ({
       externalId: each.id,
       name: each.name,
-      state: stateOf[each.status],
+      state: metaStates[each.status],
       dailyBudgetMinor: each.daily_budget === undefined ? undefined : minorOf(each.daily_budget),
     }));
   };
 
+  const calls: MetaCalls = { call, all: (path, query, signal) => all(path, query, z.unknown(), signal) };
   return {
     id: 'meta',
-    audiences: metaAudiences({ call, all: (path, query, signal) => all(path, query, z.unknown(), signal) }),
+    audiences: metaAudiences(calls),
+    adObjects: metaAdObjects(calls),
 
     async readAccount(accountId, signal) {
       const query = { fields: 'currency,timezone_name' };
@@ -126,7 +128,7 @@ export function createMeta({ baseUrl, tokens }: MetaOptions): AdNetwork {
 
     async changeCampaign({ currency }, externalId, fields, signal) {
       // An archived campaign takes no other change.
-      const body = fields.state === 'ended' ? { status: statusOf.ended } : bodyOf(fields, currency);
+      const body = fields.state === 'ended' ? { status: metaStatuses.ended } : bodyOf(fields, currency);
       parse(done, await call({ method: 'POST', path: externalId, body }, signal), true);
     },
 
@@ -177,7 +179,7 @@ function bodyOf(fields: Partial<CampaignFields>, currency: string): Record<strin
     throw new LanewayError('effect.rejected', `budgets in ${currency} cannot be set: its unit on Meta is not known`);
   return {
     ...(name === undefined ? {} : { name }),
-    ...(state === undefined ? {} : { status: statusOf[state] }),
+    ...(state === undefined ? {} : { status: metaStatuses[state] }),
     ...(dailyBudgetMinor === undefined ? {} : { daily_budget: dailyBudgetMinor }),
     ...(endAt === undefined ? {} : { stop_time: endAt }),
   };

@@ -1,3 +1,4 @@
+import type { NetworkAdObjects } from './ad-object-network.ts';
 import type { NetworkAudiences } from './audience-network.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 
@@ -69,4 +70,5 @@ export interface AdNetwork {
   /** Days inclusive, at most 30. */
   report(account: AdAccount, range: { from: string; to: string }, signal: AbortSignal): Promise<ReportRow[]>;
   audiences: NetworkAudiences;
+  adObjects: NetworkAdObjects;
 }

@@ -18,6 +18,20 @@ export interface AdNetworksTables {
     desired_at: Date;
     synced_at: Date | null;
   };
+  /** How far a network has followed an ad set or ad. */
+  ad_object_network_states: {
+    merchant_id: string;
+    object_id: string;
+    ad_network_id: string;
+    /** Of the object, as the network was last told of it. */
+    desired_version: number;
+    status: 'pending' | 'live' | 'failed';
+    actual_state: string | null;
+    external_id: string | null;
+    error_code: string | null;
+    error_message: string | null;
+    synced_at: Date | null;
+  };
   /** Since when a command has waited for a product that is not known yet. */
   campaign_product_waits: { merchant_id: string; event_id: string; since: Date };
   /** How far a network has followed a segment. */

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { type AccessTokens, withToken } from './access-tokens.ts';
 import { callNetwork, notUnderstood } from './http.ts';
 import type { AdAccount, AdNetwork, NetworkCampaign } from './network.ts';
-import { tiktokAudiences } from './tiktok-audiences.ts';
+import { tiktokAdObjects } from './tiktok-ad-objects.ts';
+import { type TiktokCalls, tiktokAudiences } from './tiktok-audiences.ts';
 import { readTiktokRefusal } from './tiktok-errors.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { decimalOf, microsOfDecimal, minorOfMicros } from '../../money/currency.ts';
@@ -104,12 +105,11 @@ export function createTiktok({ baseUrl, tokens }: TiktokOptions): AdNetwork {
   /** The API takes a JSON number; its digits are those of the decimal text. */
   const budgetOf = (minor: number, { currency }: AdAccount): number => Number(decimalOf(minor, currency));
 
+  const calls: TiktokCalls = { post: (path, body, schema, signal) => call('POST', path, body, schema, signal), all };
   return {
     id: 'tiktok',
-    audiences: tiktokAudiences({
-      post: (path, body, schema, signal) => call('POST', path, body, schema, signal),
-      all,
-    }),
+    audiences: tiktokAudiences(calls),
+    adObjects: tiktokAdObjects(calls, requestIdOf),
 
     async readAccount(accountId, signal) {
       const query = { advertiser_ids: [accountId], fields: ['currency', 'timezone'] };

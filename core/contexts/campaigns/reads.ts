@@ -1,7 +1,7 @@
-import type { Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import { type NetworkState, readNetworkStates } from '../ad-networks/reads.ts';
-import type { CampaignState } from './tables.ts';
+import type { CampaignState, CampaignsTables } from './tables.ts';
 
 export interface Campaign {
   campaignId: string;
@@ -163,4 +163,24 @@ export async function isApprovalRequired(trx: Transaction<Database>, merchantId:
     .where('merchant_id', '=', merchantId)
     .executeTakeFirst();
   return row?.approval_required ?? false;
+}
+
+export type AdObjectRow = Selectable<CampaignsTables['ad_objects']>;
+
+/** Ad sets and ads of a campaign, the latest 2,000 of those that ever were; the oldest first. */
+export async function readAdObjects(
+  trx: Transaction<Database>,
+  merchantId: string,
+  campaignId: string,
+): Promise<AdObjectRow[]> {
+  const rows = await trx
+    .selectFrom('ad_objects')
+    .selectAll()
+    .where('merchant_id', '=', merchantId)
+    .where('campaign_id', '=', campaignId)
+    .orderBy('created_at', 'desc')
+    .orderBy('object_id', 'desc')
+    .limit(2_000)
+    .execute();
+  return rows.toReversed();
 }

@@ -1,7 +1,11 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { AdNetworkId } from './events.ts';
 
 export type CampaignState =
   'draft' | 'awaiting_approval' | 'pending' | 'active' | 'paused' | 'ended' | 'archived' | 'rejected';
+
+/** What a network is to be told of an ad set or ad beside name, state and place, by network. */
+export type AdObjectSettings = Partial<Record<AdNetworkId, Record<string, unknown>>>;
 
 export interface CampaignsTables {
   campaigns: {
@@ -56,6 +60,22 @@ export interface CampaignsTables {
     changed_at: Date;
     /** Which version of the campaign the rule made by pausing it. */
     paused_version: number | null;
+  };
+  /** Ad sets of campaigns, and ads of ad sets. Nothing but the state of one ever changes. */
+  ad_objects: {
+    merchant_id: string;
+    object_id: string;
+    campaign_id: string;
+    kind: 'ad_set' | 'ad';
+    /** Of an ad. */
+    ad_set_id: string | null;
+    name: string;
+    state: 'active' | 'paused' | 'ended';
+    /** By network, in the network's own words. */
+    settings: ColumnType<AdObjectSettings, string, string>;
+    version: Generated<number>;
+    created_at: Date;
+    updated_at: Date;
   };
   /** Campaigns whose schedule has something to do at a time. */
   campaign_turns: { merchant_id: string; campaign_id: string; due_at: Date };

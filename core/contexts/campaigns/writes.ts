@@ -233,6 +233,18 @@ async function moveTo(
   return await command(trx, origin, changed, to);
 }
 
+/** Has the networks look at a locked campaign again, because of what lies under it. Ad sets and ads follow their campaign. */
+export async function repeatCommand(
+  trx: Transaction<Database>,
+  origin: RequestOrigin,
+  row: CampaignRow,
+): Promise<CampaignChange> {
+  const { state } = row;
+  if (state !== 'active' && state !== 'paused')
+    return { campaignId: row.campaign_id, operationId: undefined, events: [] };
+  return await command(trx, origin, await update(trx, origin, row, {}), state);
+}
+
 async function command(
   trx: Transaction<Database>,
   origin: RequestOrigin,
@@ -246,7 +258,12 @@ async function command(
 const needsApproval = async (trx: Transaction<Database>, origin: RequestOrigin): Promise<boolean> =>
   origin.mayApprove !== true && (await isApprovalRequired(trx, origin.merchantId));
 
-async function lockCampaign(trx: Transaction<Database>, merchantId: string, campaignId: string): Promise<CampaignRow> {
+/** Throws `campaigns.not_found`. */
+export async function lockCampaign(
+  trx: Transaction<Database>,
+  merchantId: string,
+  campaignId: string,
+): Promise<CampaignRow> {
   const row = await trx
     .selectFrom('campaigns')
     .selectAll()

@@ -46,6 +46,15 @@ export function createImportDriver(options: {
   roomMs?: number;
 }): DestinationDriver {
   const { db, registry, publish, clock, roomMs = ROOM_MS } = options;
+  /** False when there was none in time. */
+  const awaitRoom = async (merchantId: string, lastEventId: string | null, signal: AbortSignal): Promise<boolean> => {
+    for (const until = clock.now() + roomMs; !(await hasRoom(db, merchantId, lastEventId));) {
+      if (clock.now() >= until) return false;
+      await clock.sleep(LOOK_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+    return true;
+  };
   return {
     limits: () => ({ quota: [{ calls: 1_200, perMs: 60_000, burst: 20 }], concurrency: 4 }),
 
@@ -66,14 +75,9 @@ export function createImportDriver(options: {
         .executeTakeFirst();
       if (found === undefined || found.body === null)
         throw new LanewayError('effect.rejected', `part ${part} of the import is not there any more`);
-      const began = clock.now();
-      const overdue = began - found.updated_at.getTime() >= MAX_WAIT_MS;
-      while (!overdue && !(await hasRoom(db, key.merchantId, found.last_event_id))) {
-        if (clock.now() - began >= roomMs)
-          return resultOf({ part, published: 0, refused: 0, lastEventId: null, waited: true });
-        await clock.sleep(LOOK_EVERY_MS, signal);
-        signal.throwIfAborted();
-      }
+      const overdue = clock.now() - found.updated_at.getTime() >= MAX_WAIT_MS;
+      if (!overdue && !(await awaitRoom(key.merchantId, found.last_event_id, signal)))
+        return resultOf({ part, published: 0, refused: 0, lastEventId: null, waited: true });
       const lines = { text: found.body.toString('utf8'), first: found.first_line ?? 1, createdAt: found.created_at };
       const { events, errors } = readLines(registry, key, lines);
       await publish(events, signal);

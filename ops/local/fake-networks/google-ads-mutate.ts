@@ -27,7 +27,9 @@ const adGroupAd = z.looseObject({
   resourceName: text.optional(),
   status: status.optional(),
   adGroup: text.optional(),
-  ad: z.looseObject({ name: text.optional(), finalUrls: z.array(z.url()).optional() }).optional(),
+  ad: z
+    .looseObject({ name: text.optional(), finalUrls: z.array(z.url()).optional(), finalUrlSuffix: text.optional() })
+    .optional(),
 });
 const userList = z.looseObject({ resourceName: text.optional(), name: text, membershipLifeSpan: z.int().max(540) });
 const operationOf = <T extends z.ZodType>(resource: T) =>
@@ -121,6 +123,7 @@ export function planMutate(
         status: stateOf[a.create.status ?? 'ENABLED'],
         parentId: parent.id,
         url: a.create.ad?.finalUrls?.[0],
+        urlSuffix: a.create.ad?.finalUrlSuffix,
       };
       return {
         apply: () => ({

@@ -213,6 +213,8 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
           'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(each, 'parentId')}~${each.id}`,
           'ad_group_ad.status': statusOfState[textOf(each, 'status')],
           'ad_group_ad.ad.name': textOf(each, 'name'),
+          'ad_group_ad.ad.final_url_suffix': textOf(each, 'urlSuffix'),
+          'ad_group.id': textOf(each, 'parentId'),
         }));
       case 'user_list':
         return store

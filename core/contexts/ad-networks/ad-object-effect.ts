@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { AdAccounts } from './accounts.ts';
+import { followAdObjects, recordAdObject, recordAdObjectFailure } from './ad-object-rows.ts';
+import { campaignTag, taggedName } from './campaign-name.ts';
+import { chooseOfTwins } from './campaign-effect.ts';
+import type { NetworkEffect } from './effect.ts';
+import type { EffectCall } from '../../events/destination.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+
+const desiredAdObject = z.looseObject({
+  kind: z.enum(['ad_set', 'ad']),
+  objectId: z.string(),
+  campaignId: z.string(),
+  version: z.int(),
+  parentId: z.string(),
+  name: z.string(),
+  state: z.enum(['active', 'paused', 'ended']),
+  settings: z.record(z.string(), z.unknown()),
+});
+export type DesiredAdObject = z.infer<typeof desiredAdObject>;
+
+const NEVER_MADE = 'never-made';
+
+/** Makes an ad set or ad under what it belongs to, which the network has by then, and puts it into the state that is desired. */
+export function createAdObjectEffect({ accounts }: { accounts: AdAccounts }): NetworkEffect {
+  return {
+    async send(network, call, signal) {
+      const { kind, parentId, name, state, settings } = desiredOf(call);
+      const account = await accounts.of(network, call.merchantId, signal);
+      if (call.externalId !== undefined) {
+        await network.adObjects.changeState(account, kind, call.externalId, state, signal);
+        return { externalId: call.externalId, actual: { state } };
+      }
+      // It was ended before it could be made.
+      if (state === 'ended') return { externalId: NEVER_MADE, actual: { state } };
+      const tag = tagOf(call);
+      const fields = { parentId, name: taggedName(name, tag), tag, state, settings };
+      const externalId = await network.adObjects.create(account, kind, fields, call.idempotencyKey, signal);
+      return { externalId, actual: { state } };
+    },
+
+    async probe(network, call, signal) {
+      const { kind, parentId } = desiredOf(call);
+      const account = await accounts.of(network, call.merchantId, signal);
+      const found = await network.adObjects.find(account, kind, { parentId, tag: tagOf(call) }, signal);
+      const ours = chooseOfTwins(found, call.externalId);
+      return ours && { externalId: ours.externalId, actual: { state: ours.state } };
+    },
+
+    satisfies: (call, { actual }) => actual['state'] === desiredOf(call).state,
+
+    async recordSuccess(trx, network, call, result, _, context) {
+      const { campaignId, kind } = desiredOf(call);
+      await recordAdObject(trx, call, desiredOf(call), network.id, result, context.now);
+      if (kind === 'ad_set') await followAdObjects(trx, { ...call, campaignId, network: network.id }, context);
+    },
+
+    async recordFailure(trx, network, call, error, context) {
+      await recordAdObjectFailure(trx, call, desiredOf(call), network.id, error, context.now);
+    },
+  };
+}
+
+const tagOf = ({ merchantId, objectKey }: EffectCall): string => campaignTag(merchantId, objectKey);
+
+/** Nobody but us writes such intents, so one that cannot be read will not become readable. */
+function desiredOf({ desired }: EffectCall): DesiredAdObject {
+  const parsed = desiredAdObject.safeParse(desired);
+  if (parsed.success) return parsed.data;
+  throw new LanewayError('effect.rejected', 'the intent does not say what the ad set or ad should be', {
+    cause: parsed.error,
+  });
+}

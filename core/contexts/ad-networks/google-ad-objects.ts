@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { AdObjectKind, NetworkAdObjects } from './ad-object-network.ts';
+import type { GoogleCalls } from './google-audiences.ts';
+import { notUnderstood } from './http.ts';
+import type { AdAccount } from './network.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+
+const status = z.enum(['ENABLED', 'PAUSED', 'REMOVED']);
+const statuses = { active: 'ENABLED', paused: 'PAUSED' } as const;
+const states = { ENABLED: 'active', PAUSED: 'paused', REMOVED: 'ended' } as const;
+const named = z.looseObject({ resourceName: z.string() });
+const mutated = z.looseObject({ adGroupResult: named.optional(), adGroupAdResult: named.optional() });
+const groupRow = z.looseObject({ adGroup: z.looseObject({ id: z.string(), status }) });
+const adRow = z.looseObject({ adGroupAd: z.looseObject({ resourceName: z.string(), status }) });
+
+const collections = { ad_set: 'adGroups', ad: 'adGroupAds' } as const;
+const operations = { ad_set: 'adGroupOperation', ad: 'adGroupAdOperation' } as const;
+
+/** Most kinds of ads have no name, so that an ad is found by the suffix of its URL, which reports of the shop show too. */
+const suffixOf = (tag: string): string => `lw_ad=${tag}`;
+
+/** An ad is called by its ad group too: `123~456`. */
+export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | 'mutate'>): NetworkAdObjects {
+  const change = (
+    { accountId }: AdAccount,
+    kind: AdObjectKind,
+    operation: object,
+    signal: AbortSignal,
+  ): Promise<unknown[]> => mutate(accountId, [{ [operations[kind]]: operation }], signal);
+
+  const find: NetworkAdObjects['find'] = async (account, kind, { parentId, tag }, signal) => {
+    if (kind === 'ad_set') {
+      const where = `campaign.id = ${parentId} AND ad_group.name LIKE '%${tag}%'`;
+      const gaql = `SELECT ad_group.id, ad_group.status FROM ad_group WHERE ${where}`;
+      return (await query(account.accountId, gaql, signal)).map((row) => {
+        const { adGroup } = parse(groupRow, row);
+        return { externalId: adGroup.id, state: states[adGroup.status] };
+      });
+    }
+    const where = `ad_group.id = ${parentId} AND ad_group_ad.ad.final_url_suffix = '${suffixOf(tag)}'`;
+    const gaql = `SELECT ad_group_ad.resource_name, ad_group_ad.status FROM ad_group_ad WHERE ${where}`;
+    return (await query(account.accountId, gaql, signal)).map((row) => {
+      const { adGroupAd } = parse(adRow, row);
+      return { externalId: lastOf(adGroupAd.resourceName), state: states[adGroupAd.status] };
+    });
+  };
+
+  return {
+    find,
+
+    async create(account, kind, { parentId, name, tag, state, settings }, _, signal) {
+      const parent = `customers/${account.accountId}/${kind === 'ad' ? 'adGroups' : 'campaigns'}/${parentId}`;
+      const create =
+        kind === 'ad'
+          ? { adGroup: parent, status: statuses[state], ad: { ...settings, finalUrlSuffix: suffixOf(tag) } }
+          : { type: 'SEARCH_STANDARD', ...settings, campaign: parent, status: statuses[state], name };
+      const [answer] = await change(account, kind, { create }, signal);
+      const made = mutated.safeParse(answer);
+      const resource = made.data?.adGroupResult ?? made.data?.adGroupAdResult;
+      if (resource === undefined) throw notUnderstood(true, made.error ?? new Error('no resource name'));
+      return lastOf(resource.resourceName);
+    },
+
+    async changeState(account, kind, externalId, state, signal) {
+      const resourceName = `customers/${account.accountId}/${collections[kind]}/${externalId}`;
+      if (state !== 'ended') {
+        const operation = { update: { resourceName, status: statuses[state] }, updateMask: 'status' };
+        await change(account, kind, operation, signal);
+        return;
+      }
+      try {
+        await change(account, kind, { remove: resourceName }, signal);
+      } catch (error) {
+        // It was removed before.
+        if (error instanceof LanewayError && error.message.includes('FOR_REMOVED_RESOURCE')) return;
+        throw error;
+      }
+    },
+  };
+}
+
+const lastOf = (resourceName: string): string => resourceName.slice(resourceName.lastIndexOf('/') + 1);
+
+function parse<T>(schema: z.ZodType<T>, row: unknown): T {
+  const parsed = schema.safeParse(row);
+  if (parsed.success) return parsed.data;
+  throw notUnderstood(false, parsed.error);
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { NetworkAdObjects } from './ad-object-network.ts';
+import { notUnderstood } from './http.ts';
+import { type MetaCalls, metaStates, metaStatuses } from './meta-calls.ts';
+
+const created = z.looseObject({ id: z.string().min(1) });
+const listed = z.looseObject({ id: z.string(), status: z.enum(['ACTIVE', 'PAUSED', 'ARCHIVED', 'DELETED']) });
+const collections = { ad_set: 'adsets', ad: 'ads' } as const;
+const parents = { ad_set: 'campaign_id', ad: 'adset_id' } as const;
+/** Archived ones are shown only to whoever asks for them. */
+const everyStatus = [
+  'ACTIVE',
+  'PAUSED',
+  'ARCHIVED',
+  'IN_PROCESS',
+  'WITH_ISSUES',
+  'CAMPAIGN_PAUSED',
+  'ADSET_PAUSED',
+  'PENDING_REVIEW',
+  'DISAPPROVED',
+];
+
+export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
+  return {
+    async create({ accountId }, kind, { parentId, name, state, settings }, _, signal) {
+      const body = { ...settings, name, status: metaStatuses[state], [parents[kind]]: parentId };
+      const answer = await call({ method: 'POST', path: `act_${accountId}/${collections[kind]}`, body }, signal);
+      const made = created.safeParse(answer);
+      if (!made.success) throw notUnderstood(true, made.error);
+      return made.data.id;
+    },
+
+    async changeState(_, __, externalId, state, signal) {
+      await call({ method: 'POST', path: externalId, body: { status: metaStatuses[state] } }, signal);
+    },
+
+    async find({ accountId }, kind, { tag }, signal) {
+      const filtering = [
+        { field: 'name', operator: 'CONTAIN', value: tag },
+        { field: 'effective_status', operator: 'IN', value: everyStatus },
+      ];
+      const query = { fields: 'id,status', filtering: JSON.stringify(filtering) };
+      const rows = await all(`act_${accountId}/${collections[kind]}`, query, signal);
+      return rows.map((row) => {
+        const found = listed.safeParse(row);
+        if (!found.success) throw notUnderstood(false, found.error);
+        return { externalId: found.data.id, state: metaStates[found.data.status] };
+      });
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { NetworkAdObjects } from './ad-object-network.ts';
+import { notUnderstood } from './http.ts';
+import type { TiktokCalls } from './tiktok-audiences.ts';
+
+const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
+const operations = { active: 'ENABLE', paused: 'DISABLE', ended: 'DELETE' } as const;
+const states = { ENABLE: 'active', DISABLE: 'paused', DELETE: 'ended' } as const;
+const anything = z.looseObject({});
+const createdGroup = z.looseObject({ adgroup_id: z.string().min(1) });
+const createdAds = z.looseObject({ ad_ids: z.array(z.string().min(1)) });
+const said = { operation_status: operation, secondary_status: z.string().default('') };
+const listedGroup = z.looseObject({ adgroup_id: z.string(), adgroup_name: z.string(), ...said });
+const listedAd = z.looseObject({ ad_id: z.string(), ad_name: z.string(), ...said });
+const paths = { ad_set: 'adgroup', ad: 'ad' } as const;
+
+export function tiktokAdObjects(
+  { post, all }: Pick<TiktokCalls, 'post' | 'all'>,
+  requestIdOf: (requestKey: string) => string,
+): NetworkAdObjects {
+  return {
+    async create({ accountId }, kind, { parentId, name, state, settings }, requestKey, signal) {
+      const status = operations[state];
+      if (kind === 'ad_set') {
+        const own = { advertiser_id: accountId, campaign_id: parentId, adgroup_name: name, operation_status: status };
+        const body = { ...settings, ...own, request_id: requestIdOf(requestKey) };
+        return (await post('adgroup/create', body, createdGroup, signal)).adgroup_id;
+      }
+      const creatives = [{ ...settings, ad_name: name, operation_status: status }];
+      const body = { advertiser_id: accountId, adgroup_id: parentId, creatives };
+      const [id] = (await post('ad/create', body, createdAds, signal)).ad_ids;
+      if (id === undefined) throw notUnderstood(true, new Error('no ad in the answer'));
+      return id;
+    },
+
+    async changeState({ accountId }, kind, externalId, state, signal) {
+      const body = {
+        advertiser_id: accountId,
+        [`${paths[kind]}_ids`]: [externalId],
+        operation_status: operations[state],
+      };
+      await post(`${paths[kind]}/status/update`, body, anything, signal);
+    },
+
+    async find({ accountId }, kind, { parentId, tag }, signal) {
+      const parent = kind === 'ad_set' ? 'campaign_ids' : 'adgroup_ids';
+      const query = { advertiser_id: accountId, filtering: { [parent]: [parentId], primary_status: 'STATUS_ALL' } };
+      const rows =
+        kind === 'ad_set'
+          ? (await all('adgroup/get', query, listedGroup, signal)).map((row) => ({
+              ...{ id: row.adgroup_id, name: row.adgroup_name },
+              ...{ status: row.operation_status, secondary: row.secondary_status },
+            }))
+          : (await all('ad/get', query, listedAd, signal)).map((row) => ({
+              ...{ id: row.ad_id, name: row.ad_name },
+              ...{ status: row.operation_status, secondary: row.secondary_status },
+            }));
+      return rows
+        .filter(({ name }) => name.includes(tag))
+        .map(({ id, status, secondary }) => ({
+          externalId: id,
+          state: secondary.endsWith('_DELETE') ? ('ended' as const) : states[status],
+        }));
+    },
+  };
+}
