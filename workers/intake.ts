@@ -31,6 +31,7 @@ export interface IntakeOptions {
   config: Pick<
     Config,
     | 'stack'
+    | 'bucketSuffix'
     | 'bodyHmacKey'
     | 'dedupeDays'
     | 'purgeDays'
@@ -83,7 +84,7 @@ export function createIntake(options: IntakeOptions): Intake {
       db,
       sqs,
       s3,
-      bucket: `${config.stack}-dead-letters`,
+      bucket: `${config.stack}-dead-letters${config.bucketSuffix}`,
       keyring: options.keyring,
       hmacKey: config.bodyHmacKey,
       admit: batches.accept,

@@ -208,7 +208,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
       'ad-network': adNetworks,
       ...feeds,
       ...createCorePlatformDrivers({ config, db: backgroundDb, registry, sqs, sns, addresses, clock }),
-      archive: createArchiveDriver({ db: backgroundDb, s3, bucket: `${config.stack}-archive` }),
+      archive: createArchiveDriver({ db: backgroundDb, s3, bucket: `${config.stack}-archive${config.bucketSuffix}` }),
       email: createEmailDriver({ db: backgroundDb, keyring, ses: connectSES(), from: config.mailFrom, clock }),
       ...paymentDriver(config, backgroundDb),
       webhook: createWebhookDriver({

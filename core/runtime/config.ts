@@ -58,6 +58,11 @@ const schema = z.object({
     .string()
     .regex(/^\d{12}$/)
     .default('000000000000'),
+  /** After the names of buckets, which all of AWS shares: `-` and the account, mostly. */
+  LANEWAY_BUCKET_SUFFIX: z
+    .string()
+    .regex(/^(-[a-z0-9]{1,20})*$/)
+    .default(''),
   AWS_REGION: z.string().min(1),
 
   /** Key of the HMAC over received bytes by which a duplicate is told from a conflict. */

@@ -4,7 +4,7 @@ import { type MetricKey, type Dimensions, metricNamespace, metrics } from '../..
 
 /** A name known only once the resource exists; whoever provisions puts it in. */
 export interface ResourceReference {
-  readonly resource: 'gatewayLoadBalancer' | 'gatewayTargetGroup';
+  readonly resource: 'gatewayLoadBalancer' | 'gatewayBlueTargets' | 'gatewayGreenTargets';
 }
 
 export interface MetricStat {

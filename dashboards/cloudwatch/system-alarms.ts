@@ -1,4 +1,4 @@
-import { type AlarmDefinition, ours, single, theirs } from './definition.ts';
+import { type AlarmDefinition, type ResourceReference, ours, single, theirs } from './definition.ts';
 
 /** Names of the shared resources, as the infrastructure program gives them. */
 export interface SystemNames {
@@ -169,6 +169,9 @@ const storeAlarms = (names: SystemNames): AlarmDefinition[] => [
 
 const loadBalancer = { LoadBalancer: { resource: 'gatewayLoadBalancer' } } as const;
 
+const healthyHosts = (resource: ResourceReference['resource']) =>
+  theirs('AWS/ApplicationELB', 'HealthyHostCount', { ...loadBalancer, TargetGroup: { resource } }, 'Maximum', 60);
+
 const gatewayAlarms: AlarmDefinition[] = [
   {
     ...critical,
@@ -194,15 +197,12 @@ const gatewayAlarms: AlarmDefinition[] = [
     name: 'gateway-unhealthy',
     symptom: 'no healthy gateway is left',
     runbook: 'the-gateway-fails.md',
-    queries: single(
-      theirs(
-        'AWS/ApplicationELB',
-        'HealthyHostCount',
-        { ...loadBalancer, TargetGroup: { resource: 'gatewayTargetGroup' } },
-        'Maximum',
-        60,
-      ),
-    ),
+    // Both groups of targets together: each rollout empties the one that served, and leaves it empty.
+    queries: [
+      { id: 'blue', metric: healthyHosts('gatewayBlueTargets') },
+      { id: 'green', metric: healthyHosts('gatewayGreenTargets') },
+      { id: 'healthy', expression: 'FILL(blue, 0) + FILL(green, 0)', label: 'healthy gateways' },
+    ],
     comparison: 'below',
     threshold: 1,
     missing: 'breaching',

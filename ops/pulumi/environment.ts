@@ -6,6 +6,7 @@ import { drainMs } from './components/container-service.ts';
 import { visibilitySeconds } from './components/messaging.ts';
 import type { SecretReference, SecretReferences } from './components/secrets.ts';
 import { ports } from './components/security-groups.ts';
+import { bucketSuffix } from './names.ts';
 import { databaseUsers } from './permissions.ts';
 import type { Settings } from './settings.ts';
 
@@ -55,6 +56,7 @@ export function processSettings(
         ...signedIn,
         ...running,
         LANEWAY_AWS_ACCOUNT: accountId,
+        LANEWAY_BUCKET_SUFFIX: bucketSuffix(settings),
         LANEWAY_POSTGRES_URL: postgresUrl(databaseUsers.worker),
         LANEWAY_MAIL_FROM: `Laneway <notifications@${settings.mailDomain}>`,
         LANEWAY_HOST: '127.0.0.1',

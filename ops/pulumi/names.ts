@@ -11,20 +11,25 @@ export interface Names {
   /** Months that are past their retention; workers derive the name. */
   archiveBucket: string;
   auditBucket: string;
+  accessLogsBucket: string;
   cluster: string;
   services: { worker: string; gateway: string; console: string };
 }
 
-/** `<stack>-dead-letters`, `<stack>-archive`, `<stack>-dedupe` and `<stack>-claims` are what workers derive from LANEWAY_STACK. */
-export const namesOf = ({ stack, size }: Pick<Settings, 'stack' | 'size'>): Names => ({
+/** All of AWS shares the names of buckets: without our account in them, whoever else has a Laneway has them already. */
+export const bucketSuffix = ({ accountId }: Pick<Settings, 'accountId'>): string => `-${accountId}`;
+
+/** Names of tables and buckets are what workers derive from LANEWAY_STACK and LANEWAY_BUCKET_SUFFIX. */
+export const namesOf = ({ stack, size, accountId }: Pick<Settings, 'stack' | 'size' | 'accountId'>): Names => ({
   database: `${stack}-database`,
   cache: `${stack}-cache`,
   // ElastiCache numbers the nodes of a group itself, from 001.
   cacheNodes: Array.from({ length: size.cache.nodes }, (_, i) => `${stack}-cache-${String(i + 1).padStart(3, '0')}`),
   tables: { dedupe: `${stack}-dedupe`, claims: `${stack}-claims` },
-  deadLetterBucket: `${stack}-dead-letters`,
-  archiveBucket: `${stack}-archive`,
-  auditBucket: `${stack}-audit`,
+  deadLetterBucket: `${stack}-dead-letters${bucketSuffix({ accountId })}`,
+  archiveBucket: `${stack}-archive${bucketSuffix({ accountId })}`,
+  auditBucket: `${stack}-audit${bucketSuffix({ accountId })}`,
+  accessLogsBucket: `${stack}-access-logs${bucketSuffix({ accountId })}`,
   cluster: stack,
   services: { worker: `${stack}-worker`, gateway: `${stack}-gateway`, console: `${stack}-console` },
 });

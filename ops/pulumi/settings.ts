@@ -15,7 +15,7 @@ const plain = z.strictObject({
   hostedZoneId: z.string().regex(/^Z[A-Z0-9]+$/),
   /** From which notifications are sent. */
   mailDomain: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/),
-  /** Tag of both images, as pushed; repositories take a tag once. */
+  /** Tag of both images, as pushed; repositories take a tag once. `none` before the first: nothing that runs images is made. */
   release: z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/),
   /** Where alarms of the teams go. Each confirms by mail once. */
   operationsEmail: z.email(),
@@ -28,8 +28,11 @@ const plain = z.strictObject({
   oidcTokenEndpoint: z.url({ protocol: /^https$/ }),
   oidcUserInfoEndpoint: z.url({ protocol: /^https$/ }),
   oidcClientId: z.string().min(1),
-  /** PEM of the authorities that sign the database's certificate: the region's RDS bundle. */
-  databaseCaBundle: z.string().includes('BEGIN CERTIFICATE'),
+  /**
+   * PEM of the authorities that sign the database's certificate: the region's RDS bundle. The bundle of all regions is larger
+   * than a task definition may be.
+   */
+  databaseCaBundle: z.string().includes('BEGIN CERTIFICATE').max(20_000),
   /** Addresses of the VPC, a /16. */
   vpcCidr: z
     .string()
@@ -56,6 +59,9 @@ export const secretNames = [
   'oidcClientSecret',
 ] as const;
 export const optionalSecretNames = ['pagerDutyEndpoint', 'opsgenieEndpoint', 'paymentToken'] as const;
+
+/** The release of a stack whose repositories are still empty. */
+export const noRelease = 'none';
 
 export type Environment = keyof typeof sizes;
 

@@ -10,25 +10,22 @@ import { Buckets } from './components/buckets.ts';
 import { Budget } from './components/budget.ts';
 import { Cache } from './components/cache.ts';
 import { Cluster } from './components/cluster.ts';
-import { Console } from './components/console.ts';
 import { Dashboard } from './components/dashboard.ts';
 import { Database } from './components/database.ts';
-import { Gateway, gatewayBalancer } from './components/gateway.ts';
+import { gatewayBalancer } from './components/gateway.ts';
 import { Keys } from './components/keys.ts';
 import { Logs } from './components/logs.ts';
 import { Mail } from './components/mail.ts';
 import { Messaging } from './components/messaging.ts';
-import { Migrations } from './components/migrations.ts';
 import { Network } from './components/network.ts';
 import { Repositories } from './components/repositories.ts';
-import { type TaskRole, Roles } from './components/roles.ts';
+import { Roles } from './components/roles.ts';
 import { Secrets } from './components/secrets.ts';
-import { SecurityGroups, ports } from './components/security-groups.ts';
+import { SecurityGroups } from './components/security-groups.ts';
 import { Tables } from './components/tables.ts';
-import { Worker } from './components/worker.ts';
-import { processSettings, workerPort } from './environment.ts';
 import { namesOf, systemNamesOf } from './names.ts';
-import type { Settings } from './settings.ts';
+import { declareServices } from './services.ts';
+import { type Settings, noRelease } from './settings.ts';
 
 /** What an operator needs to find, and the guide refers to. */
 export type Outputs = Record<string, pulumi.Output<unknown> | string>;
@@ -74,8 +71,10 @@ export function declareStack(
     switch (resource) {
       case 'gatewayLoadBalancer':
         return balancer.balancer.arnSuffix;
-      case 'gatewayTargetGroup':
+      case 'gatewayBlueTargets':
         return balancer.targets[0].arnSuffix;
+      case 'gatewayGreenTargets':
+        return balancer.targets[1].arnSuffix;
       default:
         return resource satisfies never;
     }
@@ -90,99 +89,13 @@ export function declareStack(
     .filter(({ rollsBack }) => rollsBack === true)
     .map(({ name }) => `${settings.stack}-${name}`);
 
-  const told = processSettings(settings, database, secrets.references);
-  const process = (name: TaskRole) => ({
-    process: name,
-    ...told[name],
-    roles: { task: roles.tasks[name], execution: roles.executions[name] },
-    logs,
-  });
-  const migrations = new Migrations(
-    'migrations',
-    shared,
-    {
-      process: {
-        ...process('migration'),
-        image: repositories.worker,
-        command: ['node', 'workers/migrate.ts'],
-        cpu: 256,
-        memory: 512,
-      },
-      cluster,
-      network,
-      groups,
-    },
-    options,
-  );
   // Alarms before services: a rollout names those that take it back.
   const afterAlarms = { ...options, dependsOn: [alarms] };
-  const gateway = new Gateway(
-    'gateway',
-    shared,
-    balancer,
-    {
-      process: {
-        ...process('gateway'),
-        image: repositories.gateway,
-        command: ['node', 'gateway/main.ts'],
-        cpu: size.gateway.cpu,
-        memory: size.gateway.memory,
-        port: ports.gateway,
-      },
-      cluster,
-      clusterName: names.cluster,
-      serviceName: names.services.gateway,
-      network,
-      groups,
-      buckets,
-      migrations,
-      rollbackAlarms,
-    },
-    afterAlarms,
-  );
-  const afterMigrations = { ...options, dependsOn: [alarms, gateway] };
-  new Worker(
-    'worker',
-    shared,
-    {
-      process: {
-        ...process('worker'),
-        image: repositories.worker,
-        command: ['node', 'workers/main.ts'],
-        cpu: size.worker.cpu,
-        memory: size.worker.memory,
-        port: workerPort,
-      },
-      cluster,
-      clusterName: names.cluster,
-      serviceName: names.services.worker,
-      network,
-      groups,
-      topology,
-      rollbackAlarms,
-    },
-    afterMigrations,
-  );
-  new Console(
-    'console',
-    shared,
-    {
-      process: {
-        ...process('console'),
-        image: repositories.gateway,
-        command: ['node', 'dashboards/main.ts'],
-        cpu: 256,
-        memory: 512,
-        port: ports.console,
-      },
-      cluster,
-      serviceName: names.services.console,
-      network,
-      groups,
-      buckets,
-    },
-    afterMigrations,
-  );
+  const parts = { names, database, logs, secrets, repositories, roles, network, groups, buckets, cluster, balancer };
+  const migrations =
+    settings.release === noRelease
+      ? undefined
+      : declareServices(shared, { ...parts, topology, rollbackAlarms }, options, afterAlarms);
 
   return {
     gatewayUrl: `https://${settings.domain}`,
@@ -203,7 +116,7 @@ export function declareStack(
     ),
     topicArns: pulumi.output(Object.fromEntries([...messaging.topics].map(([topic, { arn }]) => [topic, arn]))),
     cluster: cluster.name,
-    migrationTask: migrations.definition.arn,
+    migrationTask: migrations?.definition.arn ?? '',
     operatorPolicy: roles.operatorPolicy.arn,
     auditBucket: buckets.audit.id,
   };

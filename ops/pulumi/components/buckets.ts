@@ -27,11 +27,11 @@ export class Buckets extends Component {
   constructor(name: string, shared: Shared, names: Names, keys: Keys, options?: pulumi.ComponentResourceOptions) {
     super('Buckets', name, options);
     const { settings, partition } = shared;
-    const { accountId, size, stack } = settings;
+    const { accountId, size } = settings;
     this.deadLetters = this.bucket(name, 'dead-letters', names.deadLetterBucket, keys, size.protectsData);
     this.archive = this.bucket(name, 'archive', names.archiveBucket, keys, size.protectsData);
     this.audit = this.bucket(name, 'audit', names.auditBucket, keys, size.protectsData, true);
-    this.accessLogs = this.bucket(name, 'access-logs', `${stack}-access-logs`, undefined, false);
+    this.accessLogs = this.bucket(name, 'access-logs', names.accessLogsBucket, undefined, false);
 
     this.keep(name, 'dead-letters', this.deadLetters, [
       {

@@ -16,7 +16,11 @@ export class Dashboard extends Component {
     options?: pulumi.ComponentResourceOptions,
   ) {
     super('Dashboard', name, options);
-    const wanted = ['gatewayLoadBalancer', 'gatewayTargetGroup'] as const satisfies ResourceReference['resource'][];
+    const wanted = [
+      'gatewayLoadBalancer',
+      'gatewayBlueTargets',
+      'gatewayGreenTargets',
+    ] as const satisfies ResourceReference['resource'][];
     const body = pulumi
       .all(wanted.map((resource) => resolve({ resource })))
       .apply((found) =>

@@ -105,7 +105,8 @@ export class Database extends Component {
           performanceInsightsKmsKeyId: keys.data.arn,
           monitoringInterval: 60,
           monitoringRoleArn: monitoring.arn,
-          autoMinorVersionUpgrade: true,
+          // AWS would move on from `engineVersion`, and the next `pulumi up` would fail asking for the older one again.
+          autoMinorVersionUpgrade: false,
           promotionTier: index,
         },
         { ...this.own, protect: size.protectsData },

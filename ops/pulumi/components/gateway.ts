@@ -60,7 +60,7 @@ export class Gateway extends Component {
   ) {
     super('Gateway', name, options);
     const { settings, partition } = shared;
-    const { stack, accountId, size, environment } = settings;
+    const { stack, size, environment } = settings;
     const [blue, green] = balancer.targets;
     const rule = new lb.ListenerRule(
       name,
@@ -87,7 +87,7 @@ export class Gateway extends Component {
       `${name}-balancing`,
       {
         name: `${stack}-gateway-balancing`,
-        assumeRolePolicy: json<PolicyDocument>(assumedBy('ecs.amazonaws.com', accountId)),
+        assumeRolePolicy: json<PolicyDocument>(assumedBy('ecs.amazonaws.com')),
         managedPolicyArns: [`arn:${partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers`],
       },
       this.own,

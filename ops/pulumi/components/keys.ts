@@ -23,11 +23,16 @@ export class Keys extends Component {
       Action: 'kms:*',
       Resource: '*',
     };
-    const use = (service: string, sid: string, condition: PolicyStatement['Condition']): PolicyStatement => ({
+    const use = (
+      service: string,
+      sid: string,
+      condition: PolicyStatement['Condition'],
+      further: readonly string[] = [],
+    ): PolicyStatement => ({
       Sid: sid,
       Effect: 'Allow',
       Principal: { Service: service },
-      Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey*', ...further],
       Resource: '*',
       Condition: condition,
     });
@@ -45,18 +50,22 @@ export class Keys extends Component {
       new kms.Alias(`${name}-${purpose}`, { name: `alias/${stack}/${purpose}`, targetKeyId: made.keyId }, this.own);
       return made;
     };
+    const ownLogGroups = `arn:${shared.partition}:logs:${region}:${accountId}:log-group:/${stack}/*`;
+    const fromHere = { StringEquals: { 'aws:SourceAccount': accountId } };
+    // Both services look at the key before they take it, and refuse to be created on one that they may not.
     this.data = key('data', 'database, tables, buckets, caches, secrets and logs', [
-      use(`logs.${region}.amazonaws.com`, 'LogsEncrypt', {
-        ArnLike: {
-          'kms:EncryptionContext:aws:logs:arn': `arn:${shared.partition}:logs:${region}:${accountId}:log-group:/${stack}/*`,
-        },
-      }),
-      use('cloudtrail.amazonaws.com', 'TrailEncrypts', { StringEquals: { 'aws:SourceAccount': accountId } }),
+      use(
+        `logs.${region}.amazonaws.com`,
+        'LogsEncrypt',
+        { ArnLike: { 'kms:EncryptionContext:aws:logs:arn': ownLogGroups } },
+        ['kms:Encrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo', 'kms:DescribeKey'],
+      ),
+      use('cloudtrail.amazonaws.com', 'TrailEncrypts', fromHere, ['kms:DescribeKey']),
     ]);
     this.messages = key('messages', 'queues and topics', [
-      use('sns.amazonaws.com', 'TopicsDeliverToQueues', { StringEquals: { 'aws:SourceAccount': accountId } }),
-      use('cloudwatch.amazonaws.com', 'AlarmsPublish', { StringEquals: { 'aws:SourceAccount': accountId } }),
-      use('budgets.amazonaws.com', 'BudgetsPublish', { StringEquals: { 'aws:SourceAccount': accountId } }),
+      use('sns.amazonaws.com', 'TopicsDeliverToQueues', fromHere),
+      use('cloudwatch.amazonaws.com', 'AlarmsPublish', fromHere),
+      use('budgets.amazonaws.com', 'BudgetsPublish', fromHere),
     ]);
     this.registerOutputs();
   }

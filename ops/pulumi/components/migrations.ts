@@ -39,7 +39,7 @@ export class Migrations extends Component {
     );
     const runner = new iam.Role(
       `${name}-hook`,
-      { name: functionName, assumeRolePolicy: json<PolicyDocument>(assumedBy('lambda.amazonaws.com', accountId)) },
+      { name: functionName, assumeRolePolicy: json<PolicyDocument>(assumedBy('lambda.amazonaws.com')) },
       this.own,
     );
     const tasks = `arn:${partition}:ecs:${region}:${accountId}:task/${stack}/*`;
@@ -111,7 +111,7 @@ export class Migrations extends Component {
       `${name}-caller`,
       {
         name: `${stack}-migrate-caller`,
-        assumeRolePolicy: json<PolicyDocument>(assumedBy('ecs.amazonaws.com', accountId)),
+        assumeRolePolicy: json<PolicyDocument>(assumedBy('ecs.amazonaws.com')),
       },
       this.own,
     );

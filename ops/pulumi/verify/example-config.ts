@@ -1,9 +1,11 @@
 import { secretNames } from '../settings.ts';
 
+export const exampleAccount = '123456789012';
+
 /** A configuration that is complete and belongs to nobody: what the checks of every stack run with. */
 export const exampleConfig: Readonly<Record<string, string>> = {
   'aws:region': 'eu-central-1',
-  'laneway:accountId': '123456789012',
+  'laneway:accountId': exampleAccount,
   'laneway:domain': 'lanes.example.com',
   'laneway:hostedZoneId': 'Z0123456789EXAMPLE',
   'laneway:mailDomain': 'mail.lanes.example.com',

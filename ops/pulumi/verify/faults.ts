@@ -109,6 +109,24 @@ export const graphFaults: readonly GraphFault[] = [
     seed: at('aws:kms/key:Key', 'keys-messages', replaced('policy', 'sns.amazonaws.com', 'ses.amazonaws.com')),
   },
   {
+    mistake: 'a key that CloudTrail may not look at',
+    caughtBy: 'CloudWatch Logs and CloudTrail may use the key',
+    seed: at('aws:kms/key:Key', 'keys-data', replaced('policy', /"kms:DescribeKey"/g, '"kms:ListAliases"')),
+  },
+  {
+    mistake: 'a bucket whose name somebody else in AWS may have',
+    caughtBy: 'names of buckets are ours alone',
+    seed: at('aws:s3/bucket:Bucket', 'buckets-archive', set({ bucket: 'laneway-production-archive' })),
+  },
+  {
+    mistake: 'an alarm over one of the two groups of targets that rollouts swap',
+    caughtBy: 'watches it with its other one',
+    seed: at(ALARM, 'gateway-unhealthy', (inputs) => {
+      const queries = inputs['metricQueries'];
+      if (Array.isArray(queries)) inputs['metricQueries'] = queries.slice(0, 1);
+    }),
+  },
+  {
     mistake: 'a secret that is not marked as one',
     caughtBy: 'secrets are marked as secrets',
     seed: at('aws:sns/topicSubscription:TopicSubscription', 'alarms-pagerduty', (inputs) => {
@@ -202,7 +220,7 @@ export const graphFaults: readonly GraphFault[] = [
     seed: at(
       POLICY,
       'roles-worker-task',
-      replaced('policy', 'laneway-production-archive/*', 'laneway-production-arch/*'),
+      replaced('policy', 'laneway-production-archive-', 'laneway-production-arch-'),
     ),
   },
   {

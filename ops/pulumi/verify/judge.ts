@@ -5,6 +5,7 @@ import type { Environment } from '../settings.ts';
 import { sizes } from '../sizes.ts';
 import { checks } from './checks/all.ts';
 import type { Context } from './checks/check.ts';
+import { exampleAccount } from './example-config.ts';
 import type { Graph } from './graph.ts';
 
 export interface Complaint {
@@ -15,7 +16,8 @@ export interface Complaint {
 export function contextOf(environment: Environment, registry: Registry = ours): Context {
   const stack = `laneway-${environment}`;
   const size = sizes[environment];
-  return { stack, size, topology: topologyOf(registry, stack), names: namesOf({ stack, size }) };
+  const names = namesOf({ stack, size, accountId: exampleAccount });
+  return { stack, size, topology: topologyOf(registry, stack), names };
 }
 
 /** Everything that is wrong with a graph, by check. */

@@ -92,6 +92,25 @@ test('every check is seen to fail', () => {
   );
 });
 
+test('before the first release there are repositories to push to, and nothing that would run an image', async () => {
+  const graph = await runWithMocks({ environment: 'production', config: { 'laneway:release': 'none' } });
+  const runs = ['ecs/service', 'ecs/taskDefinition', 'lambda/function', 'appautoscaling/'];
+  assert.equal(
+    graph.filter(({ type }) => runs.some((kind) => type.includes(kind))).map(({ urn }) => urn),
+    [],
+  );
+  assert.equal(
+    ofType(graph, 'aws:ecr/repository:Repository').map(({ inputs }) => inputs['name']),
+    ['laneway-production/worker', 'laneway-production/gateway'],
+  );
+  // The rest of the first rollout is all that is left: nothing that is made before is made again or otherwise after.
+  const after = new Map((await graphOf('production')).map(({ urn, inputs }) => [urn, JSON.stringify(inputs)]));
+  assert.equal(
+    graph.filter(({ urn, inputs }) => after.get(urn) !== JSON.stringify(inputs)).map(({ urn }) => urn),
+    [],
+  );
+});
+
 test('a setting that is missing, unknown or wrong is named', async () => {
   const config = { 'laneway:domian': 'x', 'laneway:accountId': '12', 'laneway:opsPassword': '' };
   try {

@@ -66,6 +66,28 @@ export const messagesKeyServesSns: Check = {
   },
 };
 
+/** What each service does with the key before anything is stored under it: without one of them creating fails. */
+const dataKeyUsers = [
+  { service: 'logs.', actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:GenerateDataKey*', 'kms:DescribeKey'] },
+  { service: 'cloudtrail.', actions: ['kms:Decrypt', 'kms:GenerateDataKey*', 'kms:DescribeKey'] },
+] as const;
+
+export const dataKeyServesLogsAndTrail: Check = {
+  name: 'CloudWatch Logs and CloudTrail may use the key of what is stored, and look at it before',
+  complaints: (graph) => {
+    const key = ofType(graph, 'aws:kms/key:Key').find(({ name }) => name === 'keys-data');
+    const statements = key === undefined ? [] : statementsOf(key);
+    return dataKeyUsers.flatMap(({ service, actions }) => {
+      const granted = statements
+        .filter(({ principals }) => principals.some((principal) => principal.startsWith(service)))
+        .flatMap((statement) => statement.actions);
+      return actions
+        .filter((action) => !granted.includes(action))
+        .map((action) => `the key of what is stored refuses ${action} to ${service}amazonaws.com`);
+    });
+  },
+};
+
 /** Where secrets are handed to AWS: they must be marked as such, or they lie in the state in the clear. */
 const secretInputs = [
   ['aws:secretsmanager/secretVersion:SecretVersion', 'secretString'],
@@ -103,6 +125,17 @@ export const bucketsAreClosed: Check = {
           .map((kind) => `bucket ${name} has no ${kind}`),
       ];
     }),
+};
+
+export const bucketsAreOurs: Check = {
+  name: 'the names of buckets are ours alone: all of AWS shares them',
+  complaints: (graph, { names }) => {
+    const ours = [names.deadLetterBucket, names.archiveBucket, names.auditBucket, names.accessLogsBucket];
+    return ofType(graph, 'aws:s3/bucket:Bucket')
+      .map(({ inputs }) => shown(inputs['bucket']))
+      .filter((bucket) => !ours.includes(bucket) || !/-\d{12}$/.test(bucket))
+      .map((bucket) => `somebody else may have a bucket ${bucket}`);
+  },
 };
 
 export const auditIsKept: Check = {

@@ -94,6 +94,20 @@ export const alarmsWatchWhatIsThere: Check = {
     ),
 };
 
+/** ECS moves all tasks from one group to the other with each rollout: an alarm over one would go off after every second. */
+export const targetsAreWatchedTogether: Check = {
+  name: 'an alarm that watches a group of targets watches it with its other one',
+  complaints: (graph) => {
+    const shades = (alarm: Resource) =>
+      watched(alarm).flatMap(
+        ({ dimensions }) => /-(blue|green)\//.exec(`${dimensions['TargetGroup'] ?? ''}/`)?.[1] ?? [],
+      );
+    return ofType(graph, ALARM)
+      .filter((alarm) => new Set(shades(alarm)).size === 1)
+      .map(({ name }) => `${name} watches one group of targets alone`);
+  },
+};
+
 export const alarmsTell: Check = {
   name: 'every alarm tells somebody, tells when it is over, and names a runbook that says what to do',
   complaints: (graph) =>

@@ -75,11 +75,15 @@ export const actionsExist: Check = {
   },
 };
 
+/** Documented without a condition on the account; `iam:PassRole` hands roles to them within one account only. */
+const sendNoAccount = ['lambda.amazonaws.com', 'ecs.amazonaws.com'];
+
 export const rolesAreForOneAccount: Check = {
   name: 'services of AWS take a role for our account only',
   complaints: (graph) =>
     ofType(graph, 'aws:iam/role:Role').flatMap((role) =>
       statementsOf(role, 'assumeRolePolicy')
+        .filter(({ principals }) => !principals.every((service) => sendNoAccount.includes(service)))
         .filter(({ condition }) => !JSON.stringify(condition ?? '').includes('aws:SourceAccount'))
         .map(() => `${role.name} can be taken on behalf of another account`),
     ),
