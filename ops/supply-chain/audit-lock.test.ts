@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readAudit } from './known-vulnerabilities.ts';
 import { auditLock } from './audit-lock.ts';
 import { billOfMaterials } from './bill-of-materials.ts';
 import { type LockFile, type Manifest, readLock, readManifest } from './read-lock.ts';
@@ -71,6 +72,20 @@ test('a bill of materials has the base, its packages and what production install
     licenses: [{ license: { id: 'MIT' } }],
     hashes: [{ alg: 'SHA-512', content: '0'.repeat(128) }],
   });
+});
+
+test('what is known against packages is told, and no answer is not taken for none', () => {
+  assert.equal(readAudit('{"vulnerabilities":{},"metadata":{}}'), { kind: 'none' });
+  assert.equal(readAudit('{"vulnerabilities":{"left-pad":{"severity":"high","range":"<1.3.0","via":[]}}}'), {
+    kind: 'known',
+    vulnerabilities: ['left-pad <1.3.0: high'],
+  });
+  const refused = '{"message":"405 Method Not Allowed - POST /-/npm/v1/security/advisories/bulk","method":"POST"}';
+  assert.equal(readAudit(refused), {
+    kind: 'unasked',
+    reason: '405 Method Not Allowed - POST /-/npm/v1/security/advisories/bulk',
+  });
+  assert.equal(readAudit(''), { kind: 'unasked', reason: 'npm printed nothing' });
 });
 
 test.run();
