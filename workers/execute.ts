@@ -126,6 +126,7 @@ export function settlePair(
     handler,
     eventId: opened.row.eventId,
     emittedAt: opened.event.timestamp,
+    traceparent: opened.row.traceparent,
     outcome: outcome.kind,
     reason: outcome.kind === 'done' ? null : outcome.reason,
     attempts,

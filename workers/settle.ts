@@ -12,6 +12,8 @@ export interface Settlement {
   eventId: string;
   /** The envelope's timestamp, for what is measured from there. */
   emittedAt?: string;
+  /** The trace that the event is part of. */
+  traceparent?: string;
   outcome: 'done' | 'skip' | 'dead';
   reason: string | null;
   attempts: number;
