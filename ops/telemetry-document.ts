@@ -16,5 +16,9 @@ export function telemetryDocument(): string {
         `| \`${name}\` | ${kind} | ${unit} | ${dimensions.join(', ')} | ${meaning} |`,
     ),
     '',
+    'Workers also send a span for each pair of event and handler that they settled, named after the handler, from the emission of the',
+    'event to the commit, with `merchantId`, `eventId`, `eventType` and `outcome`: of one trace of a hundred, and of all that ended dead.',
+    'The collector brings them to X-Ray.',
+    '',
   ].join('\n');
 }

@@ -4,8 +4,9 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
 import { type Metrics, silentMetrics } from '../core/runtime/metrics.ts';
+import { type Span, silentSpans } from '../core/runtime/spans.ts';
 import { createWorld } from '../core/testing/world.ts';
-import { countCommitted, createObserver } from './observe.ts';
+import { countCommitted, createObserver, traceCommitted } from './observe.ts';
 import { emptyLedger } from './settle.ts';
 
 function noting(): { metrics: Metrics; noted: [string, unknown, number][] } {
@@ -62,6 +63,28 @@ test('a commit is told by its handlers: runs, failures among them, and the age o
     ['handlerRuns', { handler: 'h' }, 1],
     ['handlerErrors', { handler: 'h' }, 1],
   ]);
+});
+
+test('a commit is traced from the emission of each event to its settlement, and a dead one has failed', () => {
+  const recorded: Span[] = [];
+  const spans = { ...silentSpans, record: (span: Span) => void recorded.push(span) };
+  const pair = { mseq: 1, day: '2026-11-24', handler: 'h', eventId: 'e', attempts: 1, outOfOrder: false, reason: null };
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const settlements = [
+    { ...pair, outcome: 'done' as const, emittedAt: '2026-11-24T10:00:00.000Z', traceparent },
+    { ...pair, mseq: 2, outcome: 'dead' as const, emittedAt: '2026-11-24T10:00:09.000Z', traceparent },
+  ];
+  const lanes = [{ merchantId: 'm', cursor: 2, ledger: { ...emptyLedger(), settlements } }];
+  traceCommitted(spans, lanes, () => 'E', Date.parse('2026-11-24T10:00:02.500Z'));
+  assert.equal(
+    recorded.map(({ fromMs, toMs, failed }) => [toMs - fromMs, failed]),
+    [
+      [2_500, false],
+      [0, true],
+    ],
+  );
+  assert.equal(recorded[0]?.attributes, { merchantId: 'm', eventId: 'e', eventType: 'E', outcome: 'done' });
+  assert.is(recorded[0]?.traceparent, traceparent);
 });
 
 test.run();

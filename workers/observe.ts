@@ -3,6 +3,7 @@ import type { Database } from '../core/database/tables.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 import type { Metrics } from '../core/runtime/metrics.ts';
+import type { Spans } from '../core/runtime/spans.ts';
 import type { CommittedLane } from './act.ts';
 
 /** What a commit says of handlers: how often each ran, how often it failed, and how old its events were. */
@@ -26,6 +27,28 @@ export function countCommitted(
         metrics.count('handlerErrors', { handler });
       }
   }
+}
+
+/** A span for each pair of event and handler, from the event's emission to the commit that settled it. */
+export function traceCommitted(
+  spans: Spans,
+  lanes: readonly CommittedLane[],
+  eventOf: (handler: string) => string | undefined,
+  now: number,
+): void {
+  for (const { merchantId, ledger } of lanes)
+    for (const { handler, eventId, outcome, emittedAt, traceparent } of ledger.settlements) {
+      if (emittedAt === undefined || traceparent === undefined) continue;
+      spans.record({
+        name: handler,
+        traceparent,
+        // A producer's clock may be ahead of ours; a span may not end before it begins.
+        fromMs: Math.min(now, Date.parse(emittedAt)),
+        toMs: now,
+        failed: outcome === 'dead',
+        attributes: { merchantId, eventId, eventType: eventOf(handler) ?? 'unknown', outcome },
+      });
+    }
 }
 
 export interface Observer {

@@ -12,7 +12,7 @@ import { createHealthApp, listen } from './health.ts';
 import { createIntake } from './intake.ts';
 import { createIntakeGate } from './intake-gate.ts';
 import { createLanes } from './lanes.ts';
-import { countCommitted, createObserver } from './observe.ts';
+import { countCommitted, createObserver, traceCommitted } from './observe.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { purgeOutbox } from './outbox-rows.ts';
 import { createPurge } from './purge.ts';
@@ -56,6 +56,7 @@ import { LanewayError } from '../core/runtime/errors.ts';
 import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 import { createMetrics } from '../core/runtime/metrics.ts';
+import { createSpans } from '../core/runtime/spans.ts';
 import { bullPrefix } from '../core/runtime/queue-names.ts';
 import type { Schedules } from '../core/schedules/schedules.ts';
 
@@ -133,6 +134,8 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     observe: () => setGauges(),
   });
   lifecycle.onStop('metrics', () => metrics.stop());
+  const spans = createSpans({ endpoint: config.otlpEndpoint, service: worker, clock, log });
+  lifecycle.onStop('spans', () => spans.stop());
   const prefix = bullPrefix(config.stack);
 
   const connect = (poolSize: number) => {
@@ -233,7 +236,9 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     [...registry.values()].flatMap((event) => event.handlers.map(({ name }) => [name, event.name])),
   );
   const committed = (committedLanes: readonly CommittedLane[]) => {
-    countCommitted(metrics, committedLanes, (handler) => eventOf.get(handler), clock.now());
+    const now = clock.now();
+    countCommitted(metrics, committedLanes, (handler) => eventOf.get(handler), now);
+    traceCommitted(spans, committedLanes, (handler) => eventOf.get(handler), now);
     void lanes.trim(committedLanes);
     if (committedLanes.some(({ ledger }) => ledger.outbox.length > 0)) relay.nudge();
     const intents = committedLanes.flatMap(({ ledger }) => ledger.intents);
@@ -362,6 +367,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   scheduler.start();
   purge.start();
   metrics.start();
+  spans.start();
   if (config.otlpEndpoint !== undefined) observer.start();
   auditExport.start();
   intake.start();

@@ -1,7 +1,8 @@
 import type { Clock } from './clock.ts';
-import { type Log, onceWhileFailing } from './log.ts';
+import type { Log } from './log.ts';
 import { type Dimensions, type MetricKey, type MetricKeyOfKind, metrics } from './metric-catalogue.ts';
 import { type Point, type Series, otlpRequest } from './otlp.ts';
+import { reportByOtlp } from './report-by-otlp.ts';
 
 /**
  * Metrics of a process, kept in memory and sent to a collector by OTLP every `everyMs`. What was sent is forgotten: counters
@@ -18,8 +19,6 @@ export interface Metrics {
   stop(): Promise<void>;
 }
 
-const SEND_DEADLINE_MS = 5_000;
-
 export interface MetricsOptions {
   /** Base URL of an OTLP receiver; undefined: nothing is kept or sent. */
   endpoint: string | undefined;
@@ -35,12 +34,8 @@ export interface MetricsOptions {
 export function createMetrics(options: MetricsOptions): Metrics {
   const { endpoint, service, clock, log, everyMs = 15_000 } = options;
   if (endpoint === undefined) return silentMetrics;
-  const url = new URL('/v1/metrics', endpoint);
-  const stopping = new AbortController();
-  const trouble = onceWhileFailing(log, 'sending metrics');
   let series = new Map<string, Series>();
   let since = clock.now();
-  let loop: Promise<void> = Promise.resolve();
 
   /** The point of a metric and its dimensions, made by `fresh` when there is none since the last report. */
   const pointOf = (key: MetricKey, dimensions: Readonly<Record<string, string>>, fresh: Point): Point => {
@@ -51,25 +46,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     return fresh;
   };
 
-  const send = async () => {
+  const gather = () => {
     options.observe?.();
     const [reported, from] = [[...series.values()], since];
     since = clock.now();
     series = new Map();
-    if (reported.length === 0) return;
-    try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(otlpRequest(service, reported, from, since)),
-        signal: AbortSignal.timeout(SEND_DEADLINE_MS),
-      });
-      await response.arrayBuffer();
-      if (!response.ok) throw new Error(`the collector answered with ${response.status}`);
-      trouble.ok();
-    } catch (error) {
-      trouble.failing(error);
-    }
+    return reported.length === 0 ? undefined : otlpRequest(service, reported, from, since);
   };
 
   return {
@@ -98,19 +80,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       point.min = Math.min(point.min, value);
       point.max = Math.max(point.max, value);
     },
-    start() {
-      loop = (async () => {
-        while (!stopping.signal.aborted) {
-          await clock.sleep(everyMs, stopping.signal);
-          await send();
-        }
-      })();
-    },
-    async stop() {
-      stopping.abort();
-      await loop;
-      await send();
-    },
+    ...reportByOtlp({ endpoint, signal: 'metrics', clock, log, everyMs, gather }),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { MetricDefinition } from './metric-catalogue.ts';
+import type { Span } from './spans.ts';
 
 /**
- * OpenTelemetry's protocol in JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp): as much as counters, gauges and
- * exponential histograms take. 64-bit numbers are text there.
+ * OpenTelemetry's protocol in JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp): as much as counters, gauges,
+ * exponential histograms and spans take. 64-bit numbers are text there.
  */
 export type Point =
   | { kind: 'sum'; value: number }
@@ -66,3 +67,31 @@ function histogram({ values, count, sum, min, max }: Extract<Point, { kind: 'his
   const bucketCounts = Array.from({ length }, (_, index) => String(values.get(offset + index) ?? 0));
   return { count: String(count), sum, min, max, scale: SCALE, zeroCount: '0', positive: { offset, bucketCounts } };
 }
+
+/** A consumer of messages, and how it ended. */
+const CONSUMER = 5;
+const ERROR = 2;
+
+export const otlpSpans = (service: string, spans: readonly (Span & { id: string })[]) => ({
+  resourceSpans: [
+    {
+      resource: { attributes: attributes({ 'service.name': service }) },
+      scopeSpans: [
+        {
+          scope: { name: 'laneway' },
+          spans: spans.map((span) => ({
+            traceId: span.traceparent.slice(3, 35),
+            parentSpanId: span.traceparent.slice(36, 52),
+            spanId: span.id,
+            name: span.name,
+            kind: CONSUMER,
+            startTimeUnixNano: nanoseconds(span.fromMs),
+            endTimeUnixNano: nanoseconds(span.toMs),
+            attributes: attributes(span.attributes),
+            ...(span.failed ? { status: { code: ERROR } } : {}),
+          })),
+        },
+      ],
+    },
+  ],
+});

@@ -1,6 +1,6 @@
 import { type MetricDefinition, metricNamespace, metrics } from '../../core/runtime/metric-catalogue.ts';
 
-/** Where processes send metrics: the collector beside them, in the same task's network. */
+/** Where processes send metrics and workers spans: the collector beside them, in the same task's network. */
 export const otlpEndpoint = 'http://127.0.0.1:4318';
 
 /**
@@ -25,6 +25,7 @@ export const collectorConfig = (options: { region: string; logGroup: string }): 
         resource_to_telemetry_conversion: { enabled: false },
         metric_declarations: declarations(Object.values(metrics)),
       },
+      awsxray: { region: options.region, indexed_attributes: ['merchantId', 'eventId', 'eventType', 'outcome'] },
     },
     extensions: { health_check: { endpoint: '127.0.0.1:13133' } },
     service: {
@@ -35,6 +36,11 @@ export const collectorConfig = (options: { region: string; logGroup: string }): 
           receivers: ['otlp'],
           processors: ['memory_limiter', 'resourcedetection', 'batch'],
           exporters: ['awsemf'],
+        },
+        traces: {
+          receivers: ['otlp'],
+          processors: ['memory_limiter', 'resourcedetection', 'batch'],
+          exporters: ['awsxray'],
         },
       },
     },

@@ -4,7 +4,7 @@
  */
 export type Role = 'worker' | 'gateway' | 'console' | 'migration' | 'operator';
 
-/** What a grant names; permissions never say `*` where AWS lets them name something. */
+/** What a grant names; permissions say `*` only for traces, of which AWS lets nothing be named. */
 export type Target =
   | 'queues'
   | 'deadLetterQueues'
@@ -19,7 +19,8 @@ export type Target =
   | 'dataKey'
   | 'databaseUser'
   | 'mailIdentity'
-  | 'metricsLog';
+  | 'metricsLog'
+  | 'traces';
 
 export interface Grant {
   sid: string;
@@ -43,6 +44,14 @@ const sendMetrics: Grant = {
   actions: ['logs:PutLogEvents', 'logs:CreateLogStream', 'logs:DescribeLogStreams'],
   target: 'metricsLog',
   reason: 'the collector beside each process shares its role and writes metrics as log lines',
+  recorded: false,
+};
+
+const sendTraces: Grant = {
+  sid: 'SendTraces',
+  actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+  target: 'traces',
+  reason: 'the collector beside workers hands spans to X-Ray with their role',
   recorded: false,
 };
 
@@ -133,6 +142,7 @@ export const grants: Readonly<Record<Role, readonly Grant[]>> = {
     },
     signIn,
     sendMetrics,
+    sendTraces,
   ],
   gateway: [signIn, sendMetrics],
   console: [

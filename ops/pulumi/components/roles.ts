@@ -154,6 +154,8 @@ function targetsOf(target: Target, role: Role, shared: Shared, parts: RoleParts)
     }
     case 'mailIdentity':
       return parts.mailSender;
+    case 'traces':
+      return [pulumi.output('*')];
     case 'metricsLog':
       return [pulumi.interpolate`${logs.groups.metrics.arn}:*`];
     default:
