@@ -42,6 +42,7 @@ test('two intakes on one queue accept everything once, in the order in which eac
   const intakes = [1, 2].map(() =>
     createIntake({
       config: {
+        bucketSuffix: '',
         stack: world.stack,
         bodyHmacKey: 'a key for tests only',
         dedupeDays: 90,

@@ -31,6 +31,8 @@ export interface ServiceParts {
   cluster: ecs.Cluster;
   balancer: Balancer;
   topology: Topology;
+  /** What services name without taking an output of it: the alarms that take a rollout back, the capacity that tasks run on. */
+  before: readonly pulumi.Resource[];
   rollbackAlarms: readonly string[];
 }
 
@@ -39,12 +41,12 @@ export function declareServices(
   shared: Shared,
   parts: ServiceParts,
   options: pulumi.ComponentResourceOptions,
-  afterAlarms: pulumi.ComponentResourceOptions & { dependsOn: pulumi.Resource[] },
 ): Migrations {
   const { settings } = shared;
   const { size } = settings;
   const { names, database, logs, secrets, repositories, roles, network, groups, buckets, cluster, balancer } = parts;
   const { topology, rollbackAlarms } = parts;
+  const ready = { ...options, dependsOn: [...parts.before] };
   const told = processSettings(settings, database, secrets.references);
   const process = (name: TaskRole) => ({
     process: name,
@@ -91,9 +93,9 @@ export function declareServices(
       migrations,
       rollbackAlarms,
     },
-    afterAlarms,
+    ready,
   );
-  const afterGateway = { ...options, dependsOn: [...afterAlarms.dependsOn, gateway] };
+  const afterGateway = { ...options, dependsOn: [...parts.before, gateway] };
   new Worker(
     'worker',
     shared,

@@ -64,7 +64,8 @@ export function declareStack(
     { keys, messaging, tables, buckets, database, logs, secrets, repositories, mailSender: mail.sender },
     options,
   );
-  const { cluster } = new Cluster('cluster', shared, names, options);
+  const capacity = new Cluster('cluster', shared, names, options);
+  const { cluster } = capacity;
   const balancer = gatewayBalancer('gateway', shared, { network, group: groups.gatewayBalancer, buckets }, options);
 
   const resolve = ({ resource }: ResourceReference): pulumi.Output<string> => {
@@ -89,13 +90,11 @@ export function declareStack(
     .filter(({ rollsBack }) => rollsBack === true)
     .map(({ name }) => `${settings.stack}-${name}`);
 
-  // Alarms before services: a rollout names those that take it back.
-  const afterAlarms = { ...options, dependsOn: [alarms] };
   const parts = { names, database, logs, secrets, repositories, roles, network, groups, buckets, cluster, balancer };
   const migrations =
     settings.release === noRelease
       ? undefined
-      : declareServices(shared, { ...parts, topology, rollbackAlarms }, options, afterAlarms);
+      : declareServices(shared, { ...parts, topology, rollbackAlarms, before: [alarms, capacity] }, options);
 
   return {
     gatewayUrl: `https://${settings.domain}`,

@@ -173,7 +173,10 @@ export const containerService = (
       deploymentMinimumHealthyPercent: 100,
       deploymentMaximumPercent: 200,
       deploymentCircuitBreaker: { enable: true, rollback: true },
-      alarms: { alarmNames: [...args.rollbackAlarms], enable: true, rollback: true },
+      // ECS refuses to watch an empty list.
+      ...(args.rollbackAlarms.length === 0
+        ? {}
+        : { alarms: { alarmNames: [...args.rollbackAlarms], enable: true, rollback: true } }),
       ...(args.deployment === undefined ? {} : { deploymentConfiguration: args.deployment }),
       ...(args.loadBalancers === undefined
         ? {}

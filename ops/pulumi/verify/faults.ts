@@ -349,6 +349,11 @@ export const graphFaults: readonly GraphFault[] = [
     seed: at('aws:ecs/service:Service', 'worker', set({ alarms: { alarmNames: [], enable: false, rollback: false } })),
   },
   {
+    mistake: 'a service that watches an empty list of alarms',
+    caughtBy: 'is taken back',
+    seed: at('aws:ecs/service:Service', 'console', set({ alarms: { alarmNames: [], enable: true, rollback: true } })),
+  },
+  {
     mistake: 'logs that are kept for ever',
     caughtBy: 'log groups end',
     seed: at('aws:cloudwatch/logGroup:LogGroup', 'logs-worker', set({ retentionInDays: 0 })),

@@ -92,6 +92,17 @@ test('every check is seen to fail', () => {
   );
 });
 
+test('services come after the capacity that their tasks run on and the alarms that they name; workers after the gateway', async () => {
+  const graph = await graphOf('production');
+  // A component is registered once what it depends on is there, and what is in it after it.
+  const after = (type: string, kind: string) =>
+    ofType(graph, `laneway:${type}`).some(({ dependsOn }) => dependsOn.some((urn) => urn.includes(kind)));
+  for (const service of ['Gateway', 'Worker', 'Console'])
+    for (const kind of [':ClusterCapacityProviders::', ':MetricAlarm::lane-blocked'])
+      assert.ok(after(service, kind), `${service} ${kind}`);
+  for (const service of ['Worker', 'Console']) assert.ok(after(service, ':Service::gateway'), service);
+});
+
 test('before the first release there are repositories to push to, and nothing that would run an image', async () => {
   const graph = await runWithMocks({ environment: 'production', config: { 'laneway:release': 'none' } });
   const runs = ['ecs/service', 'ecs/taskDefinition', 'lambda/function', 'appautoscaling/'];

@@ -93,6 +93,10 @@ export const rolloutsAreTakenBack: Check = {
         return [
           ...complain(!breaker.includes('"rollback":true'), `${name} stays down after a bad rollout`),
           ...complain(
+            inputs['alarms'] !== undefined && (named.alarmNames ?? []).length === 0,
+            `${name} watches an empty list of alarms, which ECS refuses`,
+          ),
+          ...complain(
             name !== 'console' && ((named.alarmNames ?? []).length === 0 || named.rollback !== true),
             `no alarm takes a rollout of ${name} back`,
           ),
