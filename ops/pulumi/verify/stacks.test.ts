@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EventDefinition } from '../../../core/events/definition.ts';
 import { createRegistry, registry } from '../../../core/events/registry.ts';
+import { eventsDocument } from '../../events-document.ts';
 import type { Environment } from '../settings.ts';
 import { checks } from './checks/all.ts';
 import { graphFaults, seed } from './faults.ts';
@@ -25,7 +26,7 @@ for (const environment of ['dev', 'staging', 'production'] satisfies Environment
     assert.equal(await judge(graph, contextOf(environment)), []);
   });
 
-test('an event that is added to the registry gets its queues, alarms, policies and panels with no other change', async () => {
+test('an event that is added to the registry gets its queues, alarms, policies, panels and documents with no other change', async () => {
   const model = registry.get('AdPerformanceDataIngestedEvent');
   assert.ok(model);
   const [handler] = model.handlers;
@@ -67,6 +68,7 @@ test('an event that is added to the registry gets its queues, alarms, policies a
   ]);
   const [dashboard] = ofType(graph, 'aws:cloudwatch/dashboard:Dashboard');
   assert.match(shown(dashboard?.inputs['dashboardBody']), '"title":"InventedQueue"');
+  assert.match(eventsDocument(larger), /^## InventedEvent\n[\s\S]*`InventedQueue`[\s\S]*`InventedDLQ`/m);
   // Judged by the smaller registry, what is too much is found too.
   const complaints = await judge(graph, contextOf('production'));
   assert.ok(complaints.some(({ what }) => what.includes('InventedQueue')));
