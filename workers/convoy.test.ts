@@ -157,6 +157,48 @@ test('a failure of which nobody knows whose it is, is found by halving', async (
   assert.is(await s.commits(), 3, 'm1–m4, m7–m8 and m5');
 });
 
+test('however many lanes fail, the good ones are rolled back a few times and not once for each', async () => {
+  const good = ['g1', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7', 'g8'];
+  const bad = ['x1', 'x2', 'x3', 'x4', 'x5', 'x6', 'x7', 'x8'];
+  const runs = new Map<string, number>();
+  const handle: HandlerModule = {
+    handle: ({ merchantId }) => {
+      runs.set(merchantId, (runs.get(merchantId) ?? 0) + 1);
+      return merchantId.startsWith('x') ? Promise.reject(new Error('no')) : Promise.resolve(done);
+    },
+  };
+  await using s = await setup({ a: handle });
+  for (const merchant of [...good, ...bad]) await s.seed(merchant, 'A');
+  const ends = await s.work(s.tenures(...good, ...bad));
+  assert.equal(Object.keys(await s.applied()), good);
+  assert.ok(bad.every((merchant) => kinds(ends)[merchant] === 'alone, failed: true'));
+  assert.equal(
+    good.map((merchant) => runs.get(merchant)),
+    [3, 3, 3, 3, 3, 3, 3, 5],
+  );
+});
+
+test('a convoy that takes too long is broken up, and who did not fail is not blamed', async () => {
+  const clock = { ...systemClock, now: () => nowMs };
+  let nowMs = Date.now();
+  const handle: HandlerModule = {
+    handle: () => {
+      nowMs += 25_000;
+      return Promise.reject(new Error('no'));
+    },
+  };
+  await using s = await setup({ a: handle });
+  const merchants = ['m1', 'm2', 'm3', 'm4'];
+  for (const merchant of merchants) await s.seed(merchant, 'A');
+  const ends = await s.work(s.tenures(...merchants), { clock });
+  assert.equal(kinds(ends), {
+    m1: 'alone, failed: true',
+    m2: 'alone, failed: true',
+    m3: 'alone, failed: false',
+    m4: 'alone, failed: false',
+  });
+});
+
 test('a snooze is not for a shared transaction', async () => {
   const handle: HandlerModule = {
     handle: ({ merchantId }) => Promise.resolve(merchantId === 'm1' ? snooze(1_000, 'not yet') : done),

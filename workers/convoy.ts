@@ -19,7 +19,9 @@ import { LanewayError, isServerAway } from '../core/runtime/errors.ts';
  *   the others go on without it;
  *   a transaction that fails is rolled back and tried again without its culprit, where that is known, else in halves; the
  *   lane that is left over runs alone, where its failure is judged. Nothing is judged here: what failed may be another
- *   lane's doing.
+ *   lane's doing;
+ *   where a second one fails there may be many, so from then on what is left is also halved: else the good lanes would be
+ *   run and rolled back once for each of them. A convoy that takes too long all the same is broken up into lanes alone.
  */
 export interface ConvoyDependencies extends ExecuteDependencies {
   pool: pg.Pool;
@@ -42,6 +44,16 @@ export type ConvoyEnd =
 
 type Ends = Map<string, ConvoyEnd>;
 
+/** The attempts that one convoy leads to. */
+interface Round {
+  failures: number;
+  /** When it is broken up, epoch milliseconds. */
+  until: number;
+}
+
+/** So many times the longest that one transaction may take; what is left then would wait longer than it takes alone. */
+const ROUND_TRANSACTIONS = 4;
+
 /**
  * Works one window of each lane. Every tenure that committed knows its new cursor afterwards. Rejects with `stop`'s reason,
  * or when Postgres is away: what was committed by then, the fence will say.
@@ -50,6 +62,7 @@ export async function workConvoy(
   deps: ConvoyDependencies,
   tenures: ReadonlyMap<string, Tenure>,
   stop: AbortSignal,
+  round: Round = { failures: 0, until: deps.clock.now() + ROUND_TRANSACTIONS * deps.convoyMs },
 ): Promise<Ends> {
   const trace: { running: OpenedEvent | undefined } = { running: undefined };
   try {
@@ -68,7 +81,7 @@ export async function workConvoy(
   } catch (error) {
     if (stop.aborted || isServerAway(error)) throw error;
     const culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
-    return await withoutCulprit(deps, tenures, culprit?.event.merchantId, stop);
+    return await withoutCulprit(deps, tenures, culprit?.event.merchantId, stop, round);
   }
 }
 
@@ -77,25 +90,30 @@ async function withoutCulprit(
   tenures: ReadonlyMap<string, Tenure>,
   culprit: string | undefined,
   stop: AbortSignal,
+  round: Round,
 ): Promise<Ends> {
+  round.failures += 1;
   const all = [...tenures];
-  const failed: [string, ConvoyEnd][] = [];
-  let parts: (readonly [string, Tenure])[][];
-  if (all.length === 1 || (culprit !== undefined && tenures.has(culprit))) {
-    const left = culprit ?? all[0]?.[0];
-    failed.push(...all.flatMap(([id]): typeof failed => (id === left ? [[id, { kind: 'alone', failed: true }]] : [])));
-    parts = [all.filter(([id]) => id !== left)];
-  } else {
-    const middle = Math.ceil(all.length / 2);
-    parts = [all.slice(0, middle), all.slice(middle)];
-  }
-  const ends: Ends = new Map(failed);
+  const left = all.length === 1 ? all[0]?.[0] : culprit;
+  const ends: Ends = new Map();
+  if (left !== undefined && tenures.has(left)) ends.set(left, { kind: 'alone', failed: true });
+  const others = all.filter(([id]) => !ends.has(id));
+  const parts = ends.size > 0 && round.failures === 1 ? [others] : halvesOf(others);
   // One after the other: both halves at once would double what a failure costs the database.
   for (const part of parts) {
     if (part.length === 0) continue;
-    for (const [merchantId, end] of await workConvoy(deps, new Map(part), stop)) ends.set(merchantId, end);
+    const worked =
+      deps.clock.now() < round.until
+        ? await workConvoy(deps, new Map(part), stop, round)
+        : part.map(([id]): [string, ConvoyEnd] => [id, { kind: 'alone', failed: false }]);
+    for (const [merchantId, end] of worked) ends.set(merchantId, end);
   }
   return ends;
+}
+
+function halvesOf<T>(items: readonly T[]): T[][] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
 }
 
 interface Sharing {
