@@ -14,6 +14,7 @@ import { type HandlerModule, done } from '../core/events/handler.ts';
 import { registry } from '../core/events/registry.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
+import { captureLog } from '../core/testing/captured-log.ts';
 import { seedInbox } from '../core/testing/engine.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { createWorld } from '../core/testing/world.ts';
@@ -47,7 +48,7 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
     leaseMs,
     committed: () => undefined,
   };
-  const actor = (overrides: Partial<ActDependencies> = {}, limits: Partial<TurnLimits> = {}) => {
+  const actor = (overrides: Partial<ActDependencies> = {}, limits: Partial<TurnLimits> = {}, log = silentLog) => {
     const connection = connectRedis(server.url, 'actor');
     const { worker = 'test' } = overrides;
     const own = createActivations({
@@ -62,7 +63,7 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
       convoyMs: Math.min(1_000, leaseMs / 4),
       lockTimeoutMs: 100,
       leaseMs,
-      log: silentLog,
+      log,
       readWakes: () => Promise.resolve(new Map()),
     });
     return {
@@ -249,6 +250,33 @@ test('a handler that hangs over the end of a shutdown is given up, is no attempt
   await second.stop();
   const deliveries = await at.db.selectFrom('deliveries').selectAll().execute();
   assert.equal(deliveries, []);
+});
+
+test('lanes that wait for a newer release are told of once for all of them, and go on where one works', async () => {
+  await using at = await setup(ok);
+  const merchants = ['m1', 'm2', 'm3'];
+  for (const merchant of merchants) await at.seed(merchant, 2);
+  await at.activations.wake(merchants);
+  const { log, lines } = captureLog();
+  const older = new Map(registry);
+  older.delete(EVENT);
+  // Drawn for the pause after each try.
+  let tries = 0;
+  const random = () => {
+    tries += 1;
+    return 0;
+  };
+  const old = at.actor({ registry: older, random }, {}, log);
+  await waitFor('each lane to be tried twice', () => tries >= 6);
+  await old.stop();
+  assert.equal(
+    lines.map(({ level, message, times }) => ({ level, message, times })),
+    [{ level: 'warn', message: 'lanes wait for a worker of a newer release', times: 1 }],
+  );
+  const next = at.actor();
+  await waitFor('all events', async () => (await at.applied()).filter((r) => r.mseqs.length === 2).length === 3);
+  await next.stop();
+  assert.equal(await at.applied(), all(2, merchants));
 });
 
 test.run();

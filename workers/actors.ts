@@ -11,7 +11,7 @@ import { createWorkSignal } from './work-signal.ts';
 import type { Config } from '../core/runtime/config.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
-import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { type Log, nowAndThen, onceWhileFailing } from '../core/runtime/log.ts';
 
 /**
  * The fleet's actors in this process. Crews claim activations and work their lanes together; a lane that has something open,
@@ -52,6 +52,12 @@ const INFRASTRUCTURE_CAP_MS = 10_000;
 const EXCHANGE_DEADLINE_MS = 5_000;
 const EXCHANGE_PAUSE_MS = 500;
 const SUSPECT_MS = 30_000;
+const NEWER_SAID_EVERY_MS = 60_000;
+
+/** During a rollout this holds for every lane with such an event, each time that it is tried. */
+const isOfNewerRelease = (error: unknown): error is LanewayError =>
+  error instanceof LanewayError &&
+  (error.code === 'envelope.unknown_type' || error.code === 'envelope.unsupported_version');
 
 /** What the settings of a worker say about its actors. */
 export const actorSettings = (config: Config) => ({
@@ -72,6 +78,7 @@ export function startActors(options: ActorOptions): Actors {
   const giveUp = new AbortController();
   const trouble = onceWhileFailing(log, 'lanes');
   const redisTrouble = onceWhileFailing(log, 'activations in Redis');
+  const newer = nowAndThen(log, 'lanes wait for a worker of a newer release', { everyMs: NEWER_SAID_EVERY_MS, clock });
   const suspects = createSuspects({ forMs: SUSPECT_MS, clock });
   let active = 0;
 
@@ -101,6 +108,7 @@ export function startActors(options: ActorOptions): Actors {
         return { activation, action: 'again' };
       }
       if (isInfrastructureError(error)) trouble.failing(error);
+      else if (isOfNewerRelease(error)) newer({ merchantId, error: error.message });
       else {
         const unexpected = coerceError(error, 'internal.unexpected');
         log.error('a lane could not be worked, will try again', {

@@ -1,4 +1,5 @@
 import winston from 'winston';
+import type { Clock } from './clock.ts';
 
 export type Log = winston.Logger;
 
@@ -39,5 +40,26 @@ export function onceWhileFailing(log: Log, what: string): { failing: (error: unk
       if (failures > 0) log.info(`${what}: working again`, { failures });
       failures = 0;
     },
+  };
+}
+
+/**
+ * What many may meet again and again is said at once, then at most every `everyMs`, with how often it was met since it was
+ * last said and what the latest was about.
+ */
+export function nowAndThen(
+  log: Log,
+  what: string,
+  { everyMs, clock }: { everyMs: number; clock: Pick<Clock, 'now'> },
+): (about: Readonly<Record<string, unknown>>) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  let times = 0;
+  return (about) => {
+    times += 1;
+    const now = clock.now();
+    if (now - saidAt < everyMs) return;
+    log.warn(what, { ...about, times });
+    saidAt = now;
+    times = 0;
   };
 }
