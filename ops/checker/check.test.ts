@@ -73,6 +73,7 @@ test('a faultless run is found faultless, repeats and emitted events included', 
     skipped: 0,
     poison: 0,
     deadLettered: 0,
+    deadLetteredBy: {},
     lost: 0,
     duplicated: 0,
     reordered: 0,
@@ -297,9 +298,12 @@ test('an event that ended in a dead-letter queue is counted there and leaves no 
     'processIngestedPerformanceData',
     '1',
   );
-  const { findings, deadLettered, applied } = await own.check();
+  const { findings, deadLettered, deadLetteredBy, applied } = await own.check();
   assert.equal(findings, []);
-  assert.equal({ deadLettered, applied }, { deadLettered: 1, applied: 14 });
+  assert.equal(
+    { deadLettered, deadLetteredBy, applied },
+    { deadLettered: 1, deadLetteredBy: { 'processIngestedPerformanceData: handler.failed': 1 }, applied: 14 },
+  );
 });
 
 test('settling in any order is no fault of a handler that holds only its event', async () => {

@@ -22,6 +22,8 @@ export interface CheckReport {
   readonly poison: number;
   /** Messages in dead-letter queues, those of poison included. */
   readonly deadLettered: number;
+  /** The same by who gave up and why, `handler: error code`; stages of the intake count as handlers. */
+  readonly deadLetteredBy: Readonly<Record<string, number>>;
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;
@@ -58,12 +60,19 @@ export function checkRun(sent: readonly SentEvent[], evidence: Evidence, registr
     skipped: settled.skipped,
     poison: expected.length - readable.length,
     deadLettered: evidence.deadLetters.length,
+    deadLetteredBy: countBy(evidence.deadLetters.map(({ handler, errorCode }) => `${handler}: ${errorCode}`)),
     lost: count('lost'),
     duplicated: count('duplicated'),
     reordered: count('reordered'),
     ...latencies(expected, evidence),
     findings,
   };
+}
+
+function countBy(keys: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const key of keys.toSorted()) counts[key] = (counts[key] ?? 0) + 1;
+  return counts;
 }
 
 function latencies(expected: readonly ExpectedEvent[], evidence: Evidence) {

@@ -175,7 +175,10 @@ export async function faultlessRun() {
           MessageBody: body,
           MessageGroupId: 'shop-1',
           MessageDeduplicationId: deduplicationId,
-          MessageAttributes: { handler: { DataType: 'String', StringValue: handler } },
+          MessageAttributes: {
+            handler: { DataType: 'String', StringValue: handler },
+            errorCode: { DataType: 'String', StringValue: 'handler.failed' },
+          },
         }),
       );
     },

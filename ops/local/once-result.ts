@@ -10,6 +10,8 @@ export interface OnceResult {
   readonly poison: number;
   /** Poison included. */
   readonly deadLettered: number;
+  /** The same by who gave up and why. */
+  readonly deadLetteredBy: Readonly<Record<string, number>>;
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;

@@ -49,15 +49,20 @@ async function runWith(disturb: (stack: Stack) => Promise<void>) {
 function isFaultless({ exitCode, stdout, stderr }: Awaited<ReturnType<typeof runWith>>): void {
   const lines = stdout.trimEnd().split('\n');
   assert.is(lines.length, 1, stdout);
-  const { events, seed, lost, duplicated, reordered, poison, deadLettered, applied, reports } = JSON.parse(
-    lines[0] ?? '',
-  );
+  const { events, seed, lost, duplicated, reordered, poison, deadLettered, deadLetteredBy, applied, reports } =
+    JSON.parse(lines[0] ?? '');
   assert.equal(
     { events, seed, lost, duplicated, reordered },
     { events: 300, seed: 7, lost: 0, duplicated: 0, reordered: 0 },
     stderr,
   );
   assert.ok(deadLettered >= poison, `${deadLettered} dead letters of ${poison} events that cannot be read`);
+  const counts = Object.values<number>(deadLetteredBy);
+  assert.is(
+    counts.reduce((sum, count) => sum + count, 0),
+    deadLettered,
+    JSON.stringify(deadLetteredBy),
+  );
   assert.ok(applied > 300, `${applied} pairs: an event of products has two handlers`);
   for (const name of ['spend', 'revenue', 'roasMinorPerMillionMicros', 'commissions', 'invoices'])
     assert.is(reports[name].match, true, `${name}: ${JSON.stringify(reports[name])}`);
