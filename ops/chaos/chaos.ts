@@ -81,10 +81,10 @@ function takeFolder({ dataDir: named }: ChaosOptions, teardown: ReturnType<typeo
   return dataDir;
 }
 
-const summaryOf = ({ faults, partners, ...figures }: ChaosResult): string =>
+const summaryOf = ({ faults, ...figures }: ChaosResult): string =>
   [
-    ...Object.entries({ ...figures, ...(partners === undefined ? {} : { partners: JSON.stringify(partners) }) }).map(
-      ([name, value]) => `${name.padEnd(18)}${value}`,
+    ...Object.entries(figures).map(
+      ([name, value]) => `${name.padEnd(18)}${typeof value === 'object' ? JSON.stringify(value) : value}`,
     ),
     ...faults.map(
       ({ kind, target, recoveredMs }) =>

@@ -2,7 +2,7 @@ import { findInversions } from './find-inversions.ts';
 import { findMisses } from './find-misses.ts';
 import { findOverlaps } from './find-overlaps.ts';
 import type { History } from './history.ts';
-import { longestStarvation, recoveries } from './measure-waits.ts';
+import { type Starvation, longestStarvation, recoveries } from './measure-waits.ts';
 
 export interface Judgement {
   readonly overlaps: number;
@@ -10,6 +10,8 @@ export interface Judgement {
   readonly lost: number;
   readonly duplicateEffects: number;
   readonly starvedMs: number;
+  /** Who that was, if anybody waited. */
+  readonly starved?: Starvation;
   /** The longest of `recoveries`. */
   readonly recoveredMs: number;
   /** Of each fault, in their order. */
@@ -24,12 +26,14 @@ export function checkHistory(history: History): Judgement {
   const inversions = findInversions(history);
   const { lost, duplicateEffects } = findMisses(history);
   const recovered = recoveries(history.faults, history.commits);
+  const starved = longestStarvation(history);
   return {
     overlaps: overlaps.length,
     inversions: inversions.length,
     lost: lost.length,
     duplicateEffects: duplicateEffects.length,
-    starvedMs: longestStarvation(history),
+    starvedMs: starved?.servedMs ?? 0,
+    ...(starved === undefined ? {} : { starved }),
     recoveredMs: Math.max(0, ...recovered.map((ms) => ms ?? 0)),
     recoveries: recovered,
     findings: [

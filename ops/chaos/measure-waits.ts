@@ -3,12 +3,22 @@ import { type Commit, type History, type Injected, keyOf } from './history.ts';
 /** Time is looked at in slices of this length. */
 const sliceMs = 250;
 
+/** A wait in which others were served: of whom, for which event, between which epoch milliseconds. */
+export interface Starvation {
+  readonly merchantId: string;
+  readonly eventId: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** How much of it others were served. */
+  readonly servedMs: number;
+}
+
 /**
  * The longest time that a merchant which could have been served was not, while others were: from the acceptance of its next
  * event, or its last commit, to its next commit, counting only the slices of time in which somebody else's lane committed.
  * A wait for an event whose handlers were planned to fail or to wait does not count.
  */
-export function longestStarvation({ sent, accepted, commits }: History): number {
+export function longestStarvation({ sent, accepted, commits }: History): Starvation | undefined {
   const busySlices = new Map<number, Set<string>>();
   for (const { atMs, merchantId } of commits) {
     const slice = Math.floor(atMs / sliceMs);
@@ -18,22 +28,24 @@ export function longestStarvation({ sent, accepted, commits }: History): number 
   }
   const troubled = new Set(sent.filter((s) => s.troubled).map((s) => keyOf(s.merchantId, s.eventId)));
   const commitsOf = Map.groupBy(commits, ({ merchantId }) => merchantId);
-  let longest = 0;
+  let longest: Starvation | undefined;
   for (const [merchantId, events] of Map.groupBy(accepted, (a) => a.merchantId)) {
     const own = events.toSorted((a, b) => a.mseq - b.mseq);
-    for (const { fromMs, toMs } of waitsOf(own, commitsOf.get(merchantId) ?? [], troubled)) {
-      let served = 0;
+    for (const { eventId, fromMs, toMs } of waitsOf(own, commitsOf.get(merchantId) ?? [], troubled)) {
+      let servedMs = 0;
       for (let slice = Math.ceil(fromMs / sliceMs); slice < Math.floor(toMs / sliceMs); slice++) {
         const merchants = busySlices.get(slice);
-        if (merchants !== undefined && (merchants.size > 1 || !merchants.has(merchantId))) served += sliceMs;
+        if (merchants !== undefined && (merchants.size > 1 || !merchants.has(merchantId))) servedMs += sliceMs;
       }
-      longest = Math.max(longest, served);
+      if (servedMs > (longest?.servedMs ?? 0)) longest = { merchantId, eventId, fromMs, toMs, servedMs };
     }
   }
   return longest;
 }
 
 interface Wait {
+  /** For which event. */
+  readonly eventId: string;
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -51,7 +63,7 @@ function waitsOf(
     // Numbers are dense: the event after the cursor stands at its index.
     const next = events[cursor];
     if (next !== undefined && commit.cursor > cursor && !troubled.has(keyOf(next.merchantId, next.eventId)))
-      waits.push({ fromMs: Math.max(lastMs, next.atMs), toMs: commit.atMs });
+      waits.push({ eventId: next.eventId, fromMs: Math.max(lastMs, next.atMs), toMs: commit.atMs });
     cursor = Math.max(cursor, commit.cursor);
     lastMs = commit.atMs;
   }
