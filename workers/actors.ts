@@ -3,6 +3,7 @@ import { createAlonePool } from './alone-pool.ts';
 import type { Activations } from './activate.ts';
 import { type Activation, type ActivationEnd, type ActivationQueue, stalledIntervalMs } from './activation-queue.ts';
 import { type ConvoyDependencies, workConvoy } from './convoy.ts';
+import { createConvoyPace } from './convoy-pace.ts';
 import { type CrewDependencies, type Member, runCrew } from './crew.ts';
 import { createLeases } from './leases.ts';
 import { createSuspects } from './suspects.ts';
@@ -197,6 +198,7 @@ export function startActors(options: ActorOptions): Actors {
     const convoyDeps: ConvoyDependencies = {
       ...deps,
       limits,
+      pace: createConvoyPace({ most: limits.convoyEvents, timeMs: options.convoyMs }),
       convoyMs: options.convoyMs,
       lockTimeoutMs: options.lockTimeoutMs,
     };

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { newTenure } from './act.ts';
 import { type ConvoyDependencies, type ConvoyEnd, workConvoy } from './convoy.ts';
+import { createConvoyPace } from './convoy-pace.ts';
 import { payload, testEvent } from './testing/test-event.ts';
 import type { LanewayEvent } from '../core/events/envelope.ts';
 import { type HandlerContext, type HandlerModule, type Outcome, done, snooze } from '../core/events/handler.ts';
@@ -41,6 +42,7 @@ async function setup(handlers: { a?: HandlerModule; b?: HandlerModule } = {}) {
     random: () => 0,
     pool: world.postgres.pool,
     clock: systemClock,
+    pace: createConvoyPace({ most: 100, timeMs: 10_000 }),
     convoyMs: 10_000,
     lockTimeoutMs: 50,
     limits: {
@@ -123,8 +125,8 @@ test('no merchant’s types are reordered by calling handlers for many merchants
 test('a lane contributes its share of a transaction and says that there is more', async () => {
   await using s = await setup();
   for (const merchant of ['m1', 'm2']) await s.seed(merchant, ...Array<string>(6).fill('A'));
-  const limits = { ...s.deps.limits, convoyEvents: 8 };
-  const ends = await s.work(s.tenures('m1', 'm2'), { limits });
+  const pace = createConvoyPace({ most: 8, timeMs: 10_000 });
+  const ends = await s.work(s.tenures('m1', 'm2'), { pace });
   assert.equal(await s.applied(), { m1: [1, 2, 3, 4], m2: [1, 2, 3, 4] });
   assert.equal(
     [...ends.values()].map((end) => end.kind === 'worked' && end.more),
@@ -219,6 +221,21 @@ test('a handler that takes too long is left alone, and the others go on without 
   for (const merchant of ['m1', 'm2', 'm3']) await s.seed(merchant, 'A');
   const ends = await s.work(s.tenures('m1', 'm2', 'm3'), { convoyMs: 300 });
   assert.equal(kinds(ends), { m1: 'alone, failed: true', m2: 'worked', m3: 'worked' });
+});
+
+test('events that are quick alone and together too many for the time of a convoy go on in smaller ones', async () => {
+  const handle: HandlerModule = {
+    async handle() {
+      await systemClock.sleep(10);
+      return done;
+    },
+  };
+  await using s = await setup({ a: handle });
+  const merchants = ['m1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', 'm8'];
+  for (const merchant of merchants) await s.seed(merchant, ...Array<string>(10).fill('A'));
+  const ends = await s.work(s.tenures(...merchants), { convoyMs: 500 });
+  assert.ok([...ends.values()].some(({ kind }) => kind === 'worked'));
+  assert.ok(s.deps.pace.events <= 50, `${s.deps.pace.events} at a time`);
 });
 
 test('a row that somebody outside holds costs the others a short lock time-out, not the time it is held', async () => {

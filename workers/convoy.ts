@@ -7,6 +7,7 @@ import { type LaneSettlement, emptyLedger, settle } from './settle.ts';
 import { type TurnLimits, roleOf, windowOf } from './turns.ts';
 import { type OpenedEvent, openEvent, readWindows } from './window.ts';
 import type { CommittedLane } from './act.ts';
+import type { ConvoyPace } from './convoy-pace.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError, isServerAway } from '../core/runtime/errors.ts';
 
@@ -27,6 +28,7 @@ export interface ConvoyDependencies extends ExecuteDependencies {
   pool: pg.Pool;
   clock: Clock;
   limits: TurnLimits;
+  pace: ConvoyPace;
   /** How long one transaction may take; what takes longer is for a run of its own. */
   convoyMs: number;
   /** How long a statement may wait for a lock that somebody outside holds. */
@@ -46,7 +48,8 @@ type Ends = Map<string, ConvoyEnd>;
 
 /** The attempts that one convoy leads to. */
 interface Round {
-  failures: number;
+  /** A failure has shown that there may be more. */
+  halve: boolean;
   /** When it is broken up, epoch milliseconds. */
   until: number;
 }
@@ -62,9 +65,10 @@ export async function workConvoy(
   deps: ConvoyDependencies,
   tenures: ReadonlyMap<string, Tenure>,
   stop: AbortSignal,
-  round: Round = { failures: 0, until: deps.clock.now() + ROUND_TRANSACTIONS * deps.convoyMs },
+  round: Round = { halve: false, until: deps.clock.now() + ROUND_TRANSACTIONS * deps.convoyMs },
 ): Promise<Ends> {
   const trace: { running: OpenedEvent | undefined } = { running: undefined };
+  const startedAt = deps.clock.now();
   try {
     const ends = await inLaneTransaction(
       deps.pool,
@@ -73,6 +77,7 @@ export async function workConvoy(
       (trx, signal) => convoyStep(deps, trx, tenures, signal, (opened) => (trace.running = opened)),
       deps.lockTimeoutMs,
     );
+    deps.pace.committed(deps.clock.now() - startedAt);
     for (const [merchantId, end] of ends) {
       const tenure = tenures.get(merchantId);
       if (end.kind === 'worked' && tenure !== undefined) tenure.expectedCursor = end.committed.cursor;
@@ -81,6 +86,11 @@ export async function workConvoy(
   } catch (error) {
     if (stop.aborted || isServerAway(error)) throw error;
     const culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
+    if (error instanceof LanewayError && error.code === 'handler.deadline') {
+      // Who was running when time ran out may only have been one of too many.
+      round.halve = true;
+      deps.pace.ranOut();
+    }
     return await withoutCulprit(deps, tenures, culprit?.event.merchantId, stop, round);
   }
 }
@@ -92,13 +102,13 @@ async function withoutCulprit(
   stop: AbortSignal,
   round: Round,
 ): Promise<Ends> {
-  round.failures += 1;
   const all = [...tenures];
   const left = all.length === 1 ? all[0]?.[0] : culprit;
   const ends: Ends = new Map();
   if (left !== undefined && tenures.has(left)) ends.set(left, { kind: 'alone', failed: true });
   const others = all.filter(([id]) => !ends.has(id));
-  const parts = ends.size > 0 && round.failures === 1 ? [others] : halvesOf(others);
+  const parts = ends.size > 0 && !round.halve ? [others] : halvesOf(others);
+  round.halve = true;
   // One after the other: both halves at once would double what a failure costs the database.
   for (const part of parts) {
     if (part.length === 0) continue;
@@ -161,7 +171,7 @@ async function runWindows(
   const windows = await readWindows(
     trx,
     sharing.map(({ merchantId, lane: { cursor, cursorDay } }) => ({ merchantId, cursor, cursorDay })),
-    windowOf(sharing.length, deps.limits),
+    windowOf(sharing.length, { ...deps.limits, convoyEvents: deps.pace.events }),
     deps.keyring,
   );
   // The statement is one, and so is what it saw.
