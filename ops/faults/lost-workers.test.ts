@@ -127,6 +127,8 @@ async function drainWithHungHandlers(fleet: Fleet): Promise<FleetWorker> {
   return staying;
 }
 
+const BACKLOG = 50;
+
 /** Each worker by the next, while events keep coming. */
 async function replaceUnderLoad(fleet: Fleet, first: FleetWorker): Promise<void> {
   const merchants = Array.from({ length: 4 }, (_, i) => `r${i}`);
@@ -136,6 +138,8 @@ async function replaceUnderLoad(fleet: Fleet, first: FleetWorker): Promise<void>
     while (!replaced.signal.aborted && sent < 2_000) {
       await Promise.all(merchants.map((merchant) => fleet.send(merchant, numbered(sent + 1, sent + 5))));
       sent += 5;
+      // Enough to be replaced under; a backlog of thousands would only be waited for.
+      await fleet.settled('r0', Math.max(1, sent - BACKLOG));
     }
   })();
   await fleet.settled('r0', 1);
