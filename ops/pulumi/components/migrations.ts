@@ -60,8 +60,16 @@ export class Migrations extends Component {
             {
               Sid: 'SeeItEnd',
               Effect: 'Allow',
-              Action: ['ecs:DescribeTasks', 'ecs:ListTasks'],
-              Resource: [tasks, `arn:${partition}:ecs:${region}:${accountId}:container-instance/${stack}/*`],
+              Action: 'ecs:DescribeTasks',
+              Resource: tasks,
+              Condition: { ArnEquals: { 'ecs:cluster': args.cluster.arn } },
+            },
+            {
+              Sid: 'FindMigration',
+              Effect: 'Allow',
+              Action: 'ecs:ListTasks',
+              // Knows container instances only, which Fargate has none of: the cluster is what bounds it.
+              Resource: '*',
               Condition: { ArnEquals: { 'ecs:cluster': args.cluster.arn } },
             },
             {

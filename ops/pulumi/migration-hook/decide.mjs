@@ -7,6 +7,17 @@
  */
 const AGAIN_AFTER_SECONDS = 15;
 
+/**
+ * What the call is about: the deployment or, where the event names none, the revision that it brings. The guide to ECS has the
+ * revision at the top of the event; the events themselves were seen with it below `executionDetails`, beside the deployment.
+ */
+export function deploymentOf(event) {
+  const { resourceArn, targetServiceRevisionArn, executionDetails } = event;
+  const arn = resourceArn ?? targetServiceRevisionArn ?? executionDetails?.targetServiceRevisionArn;
+  if (typeof arn !== 'string') throw new Error(`the event names no deployment: ${JSON.stringify(event)}`);
+  return arn;
+}
+
 /** At most 36 characters, which is what `startedBy` may have; the deployment's id is the end of its ARN. */
 export const startedBy = (deploymentArn) => `migrate-${deploymentArn.slice(-28).replace(/[^A-Za-z0-9_-]/g, '-')}`;
 

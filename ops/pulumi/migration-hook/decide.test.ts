@@ -11,7 +11,10 @@ type Decide = (
 ) => Promise<{ hookStatus: string; callBackDelay?: number }>;
 
 // Plain JavaScript, since Lambda runs it as it is: its types are said here.
-const { decide } = (await import(new URL('decide.mjs', import.meta.url).href)) as { decide: Decide };
+const { decide, deploymentOf } = (await import(new URL('decide.mjs', import.meta.url).href)) as {
+  decide: Decide;
+  deploymentOf: (event: object) => string;
+};
 const deployment = 'arn:aws:ecs:eu-central-1:123456789012:service-deployment/laneway/gateway/0123456789abcdefABCDEF';
 
 test('a migration is started once, waited for, and decides by its exit code', async () => {
@@ -35,6 +38,17 @@ test('a migration is started once, waited for, and decides by its exit code', as
   assert.equal(await decide(deployment, ecs), { hookStatus: 'FAILED' });
   task = { lastStatus: 'STOPPED', containers: [{ name: 'migration' }] };
   assert.equal(await decide(deployment, ecs), { hookStatus: 'FAILED' });
+});
+
+test('the deployment is found in the event as it is documented and as it is seen, and its absence is said', () => {
+  const revision = 'arn:aws:ecs:eu-central-1:123456789012:service-revision/laneway/gateway/01275892';
+  assert.is(
+    deploymentOf({ resourceArn: deployment, executionDetails: { targetServiceRevisionArn: revision } }),
+    deployment,
+  );
+  assert.is(deploymentOf({ serviceArn: 'x', targetServiceRevisionArn: revision }), revision);
+  assert.is(deploymentOf({ executionDetails: { targetServiceRevisionArn: revision } }), revision);
+  assert.throws(() => deploymentOf({ lifecycleStage: 'PRE_SCALE_UP' }), /names no deployment.*PRE_SCALE_UP/);
 });
 
 test.run();

@@ -1,5 +1,5 @@
 import { DescribeTasksCommand, ECSClient, ListTasksCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
-import { decide } from './decide.mjs';
+import { decide, deploymentOf } from './decide.mjs';
 
 /** Runs in Lambda, which brings the SDK. */
 const ecs = new ECSClient({});
@@ -20,6 +20,8 @@ async function start(startedBy) {
     new RunTaskCommand({
       cluster,
       startedBy,
+      // Two calls that both find nothing yet start one task.
+      clientToken: startedBy,
       taskDefinition: process.env.TASK_DEFINITION,
       launchType: 'FARGATE',
       networkConfiguration: {
@@ -35,7 +37,8 @@ async function start(startedBy) {
 }
 
 export async function handler(event) {
-  const decision = await decide(event.resourceArn, { find, start });
-  console.log(JSON.stringify({ deployment: event.resourceArn, ...decision }));
+  const deployment = deploymentOf(event);
+  const decision = await decide(deployment, { find, start });
+  console.log(JSON.stringify({ deployment, ...decision }));
   return decision;
 }

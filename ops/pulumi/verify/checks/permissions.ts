@@ -20,6 +20,7 @@ const resourcePolicies = (graph: Graph): Resource[] =>
 /** Where a `*` may stand, and why. */
 export const wildcards: readonly { sid: string; what: 'action' | 'resource' | 'principal'; reason: string }[] = [
   { sid: 'LogInToRegistry', what: 'resource', reason: 'the token is the account’s: AWS knows no resource for it' },
+  { sid: 'FindMigration', what: 'resource', reason: 'tasks of Fargate are listed by cluster: a condition names it' },
   { sid: 'SendTraces', what: 'resource', reason: 'X-Ray knows no resource for what is sent to it' },
   { sid: 'AccountAdministersByIam', what: 'action', reason: 'in a key policy: IAM then decides who may do what' },
   { sid: 'AccountAdministersByIam', what: 'resource', reason: 'in a key policy the resource is the key itself' },
