@@ -4,8 +4,10 @@ import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { parseArguments } from './parse-arguments.ts';
 import { runPlatformCommand } from './run-command.ts';
+import { dayOf, systemClock } from '../../core/runtime/clock.ts';
 import { createMerchant } from '../../core/contexts/access/writes.ts';
 import { choosePlan } from '../../core/contexts/billing/writes.ts';
+import { tellDeadLetters } from '../../core/contexts/platform/tell-dead-letters.ts';
 import { platformJobs } from '../../core/contexts/platform/schedules.ts';
 import { createEndpoint } from '../../core/contexts/webhooks/writes.ts';
 import { asRole } from '../../core/testing/as-role.ts';
@@ -39,7 +41,7 @@ async function run(deps: Parameters<typeof runPlatformCommand>[0], ...args: stri
   return (await runPlatformCommand(deps, parsed.command)).value;
 }
 
-test('every merchant is told once of maintenance that is planned, and nobody of what was called off', async () => {
+test('every merchant is told once of maintenance that is planned, nobody of what was called off, and each of what was given up', async () => {
   await using t = await setUp();
   for (const merchantId of ['shop-1', 'shop-2', 'shop-3']) await createMerchant(t.db, { merchantId, name: 'x' }, NOW);
   await run(t.deps, 'maintenance', 'plan', 'disk', ...window);
@@ -73,6 +75,52 @@ test('every merchant is told once of maintenance that is planned, and nobody of 
     reason: 'A new database',
   });
   assert.equal((await due(NOW + 600_000, '')).events, []);
+
+  // Partitions are there for days around the real one.
+  const dead = {
+    day: dayOf(systemClock.now()),
+    reason: null,
+    attempts: 4,
+    worker: 'w',
+    owner: 'o',
+    event_id: 'e',
+  } as const;
+  const settle = (
+    merchantId: string,
+    mseq: number,
+    handler: string,
+    ageMs: number,
+    outcome: 'dead' | 'done' = 'dead',
+  ) =>
+    t.db
+      .insertInto('settlements')
+      .values({ ...dead, merchant_id: merchantId, mseq, handler, outcome, settled_at: new Date(NOW - ageMs) })
+      .execute();
+  await settle('shop-2', 1, 'attributeOrderData', 400_000);
+  await settle('shop-2', 2, 'attributeOrderData', 3_800_000);
+  await settle('shop-2', 3, 'handleProductCoreUpdate', 3_800_000);
+  await settle('shop-2', 4, 'attributeOrderData', 400_000, 'done');
+  await settle('shop-2', 5, 'attributeOrderData', 200_000);
+  await settle('shop-3', 1, 'dispatchNotification', 400_000);
+  await settle('network-meta', 1, 'attributeOrderData', 400_000);
+  await settle('shop-1', 1, 'attributeOrderData', 3_900_001);
+  const tell = async (startMs: number) => {
+    const turn = { period: { startMs, endMs: startMs + 3_600_000 }, after: '', limit: 10 };
+    const { events } = await t.db.transaction().execute((trx) => tellDeadLetters(trx, turn));
+    return events.map(({ merchantId, payload }) => [
+      merchantId,
+      payload['webhookType'] ?? Object(payload['payloadForTemplate']).what,
+    ]);
+  };
+  assert.equal(await tell(NOW), [
+    ['shop-2', 'attributeOrderData (2), handleProductCoreUpdate (1)'],
+    ['shop-2', 'events.given_up'],
+  ]);
+  assert.equal(
+    (await tell(NOW + 3_600_000))[0],
+    ['shop-2', 'attributeOrderData (1)'],
+    'what was under way is told of in the next hour, and nothing twice',
+  );
   const actions = await t.db.selectFrom('operator_actions').select(['action', 'requested_by']).orderBy('id').execute();
   assert.equal(
     actions.map(({ action, requested_by }) => `${action} ${requested_by}`),

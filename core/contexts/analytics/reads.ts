@@ -94,3 +94,28 @@ export async function readCampaignFigures(
     revenueMinor: BigInt(row.revenueMinor),
   }));
 }
+
+export interface DaySpend {
+  merchantId: string;
+  day: string;
+  network: string;
+  campaignId: string;
+  currency: string;
+  spendMicros: bigint;
+}
+
+/** What campaigns spent by day and network, from a day on, where figures as of `since` or later came. */
+export async function readRecentSpend(
+  trx: Transaction<Database>,
+  { merchantIds, fromDay, since }: { merchantIds: readonly string[]; fromDay: string; since: Date },
+): Promise<DaySpend[]> {
+  if (merchantIds.length === 0) return [];
+  const { rows } = await sql<Omit<DaySpend, 'spendMicros'> & { spendMicros: string }>`
+    select merchant_id as "merchantId", day::text, ad_network_id as network, campaign_id as "campaignId", currency,
+      spend_micros::text as "spendMicros"
+    from ad_days where merchant_id = any(${merchantIds}::text[]) and day >= ${fromDay}::date and as_of >= ${since}
+      and campaign_id <> ''
+    order by merchant_id, day, ad_network_id, campaign_id
+  `.execute(trx);
+  return rows.map((row) => ({ ...row, spendMicros: BigInt(row.spendMicros) }));
+}

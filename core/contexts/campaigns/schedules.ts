@@ -1,5 +1,6 @@
 import { applyRules } from './rules/apply-rules.ts';
 import { followOffers } from './follow-offers.ts';
+import { EVERY_MS as SPENT_EVERY_MS, tellSpentBudgets } from './tell-spent-budgets.ts';
 import { followSchedules } from './follow-schedules.ts';
 import { registry } from '../../events/registry.ts';
 import type { ScheduledJob } from '../../schedules/definition.ts';
@@ -28,5 +29,12 @@ export const campaignJobs: readonly ScheduledJob[] = [
     missed: 'skip',
     pageSize: 50,
     due: (trx, turn) => applyRules(trx, registry, turn),
+  },
+  {
+    name: 'campaigns.tell_spent_budgets',
+    description: 'Tells merchants of campaigns that have spent the budget of their day.',
+    timing: { everyMs: SPENT_EVERY_MS },
+    missed: 'skip',
+    due: tellSpentBudgets,
   },
 ];

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { EVERY_MS, tellDeadLetters } from './tell-dead-letters.ts';
 import type { ScheduledJob } from '../../schedules/definition.ts';
 
 /**
@@ -51,6 +52,13 @@ export const platformJobs: readonly ScheduledJob[] = [
         next,
       };
     },
+  },
+  {
+    name: 'platform.tell_dead_letters',
+    description: 'Tells merchants of what was given up in the hour before.',
+    timing: { everyMs: EVERY_MS },
+    missed: { catchUp: 24 },
+    due: tellDeadLetters,
   },
 ];
 

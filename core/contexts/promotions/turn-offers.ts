@@ -1,6 +1,9 @@
 import { type Transaction, sql } from 'kysely';
 import { raiseSalesVersions } from './writes.ts';
+import { tellOwner } from '../notifications/events.ts';
+import { tellApps } from '../webhooks/events.ts';
 import type { Database } from '../../database/tables.ts';
+import { decimalOf } from '../../money/currency.ts';
 import type { ScheduledEvent, ScheduledPage, ScheduledTurn } from '../../schedules/definition.ts';
 
 interface Turned {
@@ -60,20 +63,17 @@ export async function turnOffers(
   );
   const events = turned
     .filter(({ before, state }) => !(before === 'scheduled' && state === 'ended'))
-    .map((offer) => told(offer, nowMs));
+    .flatMap((offer) => told(offer, nowMs));
   return { events, next: merchants.length < limit ? undefined : page.at(-1) };
 }
 
-function told(offer: Turned, nowMs: number): ScheduledEvent {
+function told(offer: Turned, nowMs: number): ScheduledEvent[] {
   const { merchantId, offerId, turns, name, state, startsAt, endedBy, spentMinor, currency } = offer;
-  return {
-    eventType: 'ThirdPartyAppWebhookEvent',
-    merchantId,
-    key: `${offerId}/${turns}`,
-    payload: {
-      webhookType: state === 'running' ? 'offer.started' : 'offer.ended',
-      timestamp: new Date(nowMs).toISOString(),
-      data: { offerId, name, startsAt: startsAt.toISOString(), endedBy, spentMinor, currency },
-    },
-  };
+  const at = new Date(nowMs).toISOString();
+  const key = `${offerId}/${turns}`;
+  const data = { offerId, name, startsAt: startsAt.toISOString(), endedBy, spentMinor, currency };
+  const apps = { merchantId, key, ...tellApps(state === 'running' ? 'offer.started' : 'offer.ended', data, at) };
+  if (endedBy !== 'budget') return [apps];
+  const filling = { offerName: name, amount: `${decimalOf(spentMinor, currency)} ${currency}` };
+  return [apps, { merchantId, key, ...tellOwner('offer-budget-spent', key, filling, at) }];
 }

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { applyRules } from './apply-rules.ts';
 import { type Figures, type RuleDefinition, judge, ruleDefinition } from './judge.ts';
 import { readRuleStates, saveRule } from './rule-rows.ts';
+import { tellSpentBudgets } from '../tell-spent-budgets.ts';
 import { createCampaign, requestCampaignState } from '../writes.ts';
 import type { Database } from '../../../database/tables.ts';
 import { registry } from '../../../events/registry.ts';
@@ -127,6 +128,19 @@ test('a campaign is paused once when its ROAS falls, its merchant has the last w
     ['idle', 'manual'],
   ]);
   assert.equal(await apply(12), [['shop-2 campaign.rule_rearmed null null'], ['idle', 'manual']]);
+
+  const spent = async (day: number, after = '') => {
+    const period = { startMs: at(day), endMs: at(day, 13) };
+    const turn = { period, nowMs: at(day), after, limit: 1 };
+    const { events, next } = await within(world, (trx) => tellSpentBudgets(trx, turn));
+    return [next, ...events.map(({ payload }) => Object.values(Object(payload['payloadForTemplate'])).join(' '))];
+  };
+  await report(good, 12, 4_999, 0);
+  await report(bad, 12, 5_000, 0);
+  await report(idle, 12, 6_000, 0);
+  assert.equal(await spent(12), ['shop-1', 'bad meta 2026-11-12 50.00 EUR']);
+  assert.equal(await spent(12, 'shop-1'), ['shop-2']);
+  assert.equal(await spent(13), ['shop-1'], 'figures that came before are not looked at again');
 
   const commands = await db
     .selectFrom('operations')

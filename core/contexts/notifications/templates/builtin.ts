@@ -106,6 +106,51 @@ export const builtinTemplates: readonly BuiltinTemplate[] = [
     },
   },
   {
+    templateId: 'campaign-budget-spent',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Campaign “{{ campaignName }}” has spent its budget of {{ day }}',
+        text: 'On {{ network }} the campaign “{{ campaignName }}” has spent its daily budget of {{ budget }} on {{ day }}.',
+      },
+      de: {
+        subject: 'Kampagne „{{ campaignName }}“ hat ihr Budget vom {{ day }} verbraucht',
+        text: 'Bei {{ network }} hat die Kampagne „{{ campaignName }}“ am {{ day }} ihr Tagesbudget von {{ budget }} verbraucht.',
+      },
+    },
+  },
+  {
+    templateId: 'offer-budget-spent',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Offer “{{ offerName }}” has ended: its budget is spent',
+        text: 'Orders took {{ amount }} from the budget of the offer “{{ offerName }}”, which has ended.',
+      },
+      de: {
+        subject: 'Angebot „{{ offerName }}“ ist beendet: sein Budget ist verbraucht',
+        text: 'Bestellungen haben das Budget des Angebots „{{ offerName }}“ mit {{ amount }} verbraucht; es ist beendet.',
+      },
+    },
+  },
+  {
+    templateId: 'events-given-up',
+    category: 'platform',
+    version: 1,
+    texts: {
+      en: {
+        subject: '{{ count }} changes could not be processed',
+        text: 'In the hour from {{ since }}, {{ count }} changes could not be processed: {{ what }}. They are kept, and our operators see them too.',
+      },
+      de: {
+        subject: '{{ count }} Änderungen ließen sich nicht verarbeiten',
+        text: 'In der Stunde ab {{ since }} ließen sich {{ count }} Änderungen nicht verarbeiten: {{ what }}. Sie sind aufbewahrt, und unsere Betreuer sehen sie auch.',
+      },
+    },
+  },
+  {
     templateId: 'feed-items-rejected',
     category: 'campaigns',
     version: 1,
