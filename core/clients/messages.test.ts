@@ -1,3 +1,4 @@
+// test-stack
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { SendEmailCommand } from '@aws-sdk/client-sesv2';
 import { once } from 'node:events';
@@ -40,14 +41,8 @@ async function startImpatientServer() {
 
 test('a message that must not be sent twice is not sent on a connection that may be closed under it', async () => {
   await using server = await startImpatientServer();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL_SESV2: server.url,
-    AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-  });
   const sms = connectSmsSNS(`${server.url}/sms`);
-  const email = connectSES();
+  const email = connectSES(server.url);
   for (let n = 0; n < 3; n++) {
     const text = await sms.send(new PublishCommand({ PhoneNumber: '+491701234567', Message: 'hello' }));
     assert.is(text.MessageId, '1');
