@@ -32,7 +32,8 @@ export async function runLatency(context: BenchContext) {
   for (let n = 1; n <= rounds; n++) {
     emulator.push(await probeOnce(sqs, probe, n));
     await clock.sleep(idlePauseMs);
-    const event = productEvent(merchants[n % merchants.length] ?? '', n, 'idle');
+    // A change of a product that is older than what came before it would be superseded.
+    const event = productEvent(merchants[n % merchants.length] ?? '', Math.floor(n / merchants.length) + 1, 'idle');
     sentAt.set(event.eventId, now());
     await sendOne(sqs, queueUrl, event);
     await clock.sleep(idlePauseMs);
