@@ -67,7 +67,7 @@ test('a commit is told by its handlers: runs, failures among them, and the age o
 
 test('a commit is traced from the emission of each event to its settlement, and a dead one has failed', () => {
   const recorded: Span[] = [];
-  const spans = { ...silentSpans, record: (span: Span) => void recorded.push(span) };
+  const spans = { ...silentSpans, keeps: () => true, record: (span: Span) => void recorded.push(span) };
   const pair = { mseq: 1, day: '2026-11-24', handler: 'h', eventId: 'e', attempts: 1, outOfOrder: false, reason: null };
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const settlements = [

@@ -38,14 +38,15 @@ export function traceCommitted(
 ): void {
   for (const { merchantId, ledger } of lanes)
     for (const { handler, eventId, outcome, emittedAt, traceparent } of ledger.settlements) {
-      if (emittedAt === undefined || traceparent === undefined) continue;
+      const failed = outcome === 'dead';
+      if (emittedAt === undefined || traceparent === undefined || !spans.keeps({ traceparent, failed })) continue;
       spans.record({
         name: handler,
         traceparent,
         // A producer's clock may be ahead of ours; a span may not end before it begins.
         fromMs: Math.min(now, Date.parse(emittedAt)),
         toMs: now,
-        failed: outcome === 'dead',
+        failed,
         attributes: { merchantId, eventId, eventType: eventOf(handler) ?? 'unknown', outcome },
       });
     }

@@ -16,6 +16,8 @@ export interface Span {
 }
 
 export interface Spans {
+  /** Whether such a span would be kept: to be asked before one is made, since nearly none is. */
+  keeps(span: Pick<Span, 'traceparent' | 'failed'>): boolean;
   record(span: Span): void;
   start(): void;
   /** Sends what is left. */
@@ -46,10 +48,11 @@ export function createSpans({ endpoint, service, clock, log, everyMs = 15_000 }:
     kept = [];
     return sent.length === 0 ? undefined : otlpSpans(service, sent);
   };
+  const keeps: Spans['keeps'] = ({ traceparent, failed }) => (failed || isKept(traceparent)) && kept.length < MAX_SPANS;
   return {
+    keeps,
     record(span) {
-      if ((span.failed || isKept(span.traceparent)) && kept.length < MAX_SPANS)
-        kept.push({ ...span, id: randomText(8, 'hex') });
+      if (keeps(span)) kept.push({ ...span, id: randomText(8, 'hex') });
     },
     ...reportByOtlp({ endpoint, signal: 'traces', clock, log, everyMs, gather }),
   };
@@ -59,6 +62,7 @@ export function createSpans({ endpoint, service, clock, log, everyMs = 15_000 }:
 export const isKept = (traceparent: string): boolean => Number.parseInt(traceparent.slice(27, 35), 16) < KEPT * 2 ** 32;
 
 export const silentSpans: Spans = {
+  keeps: () => false,
   record: () => undefined,
   start: () => undefined,
   stop: () => Promise.resolve(),
