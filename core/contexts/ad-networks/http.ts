@@ -1,4 +1,5 @@
 import { type ErrorCode, LanewayError } from '../../runtime/errors.ts';
+import { readBounded } from '../../runtime/read-bounded.ts';
 
 export interface NetworkRequest {
   method: 'GET' | 'POST' | 'DELETE';
@@ -122,18 +123,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function readBounded(response: Response, maxBytes: number): Promise<string> {
-  let size = 0;
-  const parts: Uint8Array[] = [];
-  const body: AsyncIterable<Uint8Array> | null = response.body;
-  for await (const part of body ?? []) {
-    size += part.byteLength;
-    if (size > maxBytes) throw new Error(`the answer is over ${maxBytes} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }
 
 const codeOf = (error: unknown): string =>

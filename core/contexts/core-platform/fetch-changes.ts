@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LanewayError } from '../../runtime/errors.ts';
+import { AnswerTooLarge, readBounded } from '../../runtime/read-bounded.ts';
 
 export interface ChangesPage {
   /** As they were told: each is checked on its own. */
@@ -51,21 +52,12 @@ export const createFetchChanges =
   };
 
 async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
   try {
-    const body: AsyncIterable<Uint8Array> | null = response.body;
-    if (body !== null)
-      for await (const chunk of body) {
-        bytes += chunk.length;
-        if (bytes > MAX_BYTES) break;
-        chunks.push(chunk);
-      }
-    if (bytes <= MAX_BYTES) return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(await readBounded(response, MAX_BYTES));
   } catch (error) {
-    throw unavailable('broke off its answer', error);
+    if (!(error instanceof AnswerTooLarge)) throw unavailable('broke off its answer', error);
+    throw new LanewayError('effect.rejected', `the core platform answered with more than ${MAX_BYTES} bytes`);
   }
-  throw new LanewayError('effect.rejected', `the core platform answered with more than ${MAX_BYTES} bytes`);
 }
 
 const unavailable = (what: string, cause: unknown) =>

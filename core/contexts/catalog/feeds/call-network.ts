@@ -1,4 +1,5 @@
 import { LanewayError } from '../../../runtime/errors.ts';
+import { readBounded } from '../../../runtime/read-bounded.ts';
 
 /** One call of a catalog's API, with what its errors say about trying again. */
 export interface FeedHttp {
@@ -44,7 +45,7 @@ export async function callFeedNetwork(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    text = await readBounded(response);
+    text = await readBounded(response, MAX_ANSWER_BYTES);
   } catch (error) {
     throw notAnswered(method, error);
   }
@@ -83,18 +84,6 @@ export const notUnderstood = (method: string, cause: unknown): LanewayError =>
     'the catalog answered something that it does not document',
     { retry: 'backoff', cause },
   );
-
-async function readBounded(response: Response): Promise<string> {
-  let size = 0;
-  const parts: Uint8Array[] = [];
-  const body: AsyncIterable<Uint8Array> | null = response.body;
-  for await (const part of body ?? []) {
-    size += part.byteLength;
-    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is over ${MAX_ANSWER_BYTES} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
 
 function parse(method: string, text: string): unknown {
   if (text === '') return undefined;
