@@ -9,6 +9,7 @@ import { dayOf } from '../../../runtime/clock.ts';
 import { newTraceparent } from '../../../runtime/tracing.ts';
 import type { ScheduledEvent, ScheduledPage, ScheduledTurn } from '../../../schedules/definition.ts';
 import { type CampaignFigures, readCampaignFigures } from '../../analytics/reads.ts';
+import { tellApps } from '../../webhooks/events.ts';
 
 /** A rule and a campaign it watches. */
 interface Watch {
@@ -149,13 +150,9 @@ async function writeStates(trx: Transaction<Database>, turned: readonly Turned[]
   `.execute(trx);
 }
 
-const told = ({ merchantId, ruleId, campaignId, trips, value, move }: Turned, nowMs: number): ScheduledEvent => ({
-  eventType: 'ThirdPartyAppWebhookEvent',
-  merchantId,
-  key: JSON.stringify([ruleId, campaignId]),
-  payload: {
-    webhookType: trips ? 'campaign.rule_tripped' : 'campaign.rule_rearmed',
-    timestamp: new Date(nowMs).toISOString(),
-    data: { ruleId, campaignId, value: value ?? null, asked: move ?? null },
-  },
-});
+function told({ merchantId, ruleId, campaignId, trips, value, move }: Turned, nowMs: number): ScheduledEvent {
+  const type = trips ? 'campaign.rule_tripped' : 'campaign.rule_rearmed';
+  const data = { ruleId, campaignId, value: value ?? null, asked: move ?? null };
+  const key = JSON.stringify([ruleId, campaignId]);
+  return { merchantId, key, ...tellApps(type, data, new Date(nowMs).toISOString()) };
+}
