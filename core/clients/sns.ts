@@ -1,4 +1,5 @@
 import { SNSClient } from '@aws-sdk/client-sns';
+import { sendOnce } from './send-once.ts';
 
 /** The only place where this client is made. Region, credentials and endpoint come from the SDK's own environment. */
 export const connectSNS = (): SNSClient =>
@@ -12,18 +13,6 @@ export const connectSNS = (): SNSClient =>
     },
   });
 
-/**
- * For SMS: never tries again by itself, since SNS takes no idempotency key for it, and on a connection of its own, as for
- * email. `endpoint` is for local runs, where topics and phones are behind different servers.
- */
+/** For SMS. `endpoint` is for local runs, where topics and phones are behind different servers. */
 export const connectSmsSNS = (endpoint?: string): SNSClient =>
-  new SNSClient({
-    ...(endpoint === undefined ? {} : { endpoint }),
-    maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: 3_000,
-      requestTimeout: 10_000,
-      httpAgent: { keepAlive: false, maxSockets: 50 },
-      httpsAgent: { keepAlive: false, maxSockets: 50 },
-    },
-  });
+  new SNSClient({ ...(endpoint === undefined ? {} : { endpoint }), ...sendOnce });
