@@ -108,8 +108,8 @@ export function createAcceptBatches<Verdict>(options: AcceptBatchesOptions<Verdi
     patient = true;
     await clock.sleep(patienceMs);
     patient = false;
-    if (running < maxRunning) startBatch();
-    startBatches();
+    // What cannot start waits for a transaction under way, whose end looks again.
+    if (running < maxRunning && startBatch()) startBatches();
   };
 
   return {
