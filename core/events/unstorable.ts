@@ -63,7 +63,7 @@ export function mayBeUnstorable(json: string): boolean {
 const LARGE_EXPONENT = /(?:^|[[:,\s])-?\d[\d.]*[eE]\+?\d{3}/;
 const LONG_NUMBER = 200;
 
-/** So many digits in a row cannot be missed by who looks at each so-manieth character. */
+/** Whoever looks at every 200th character misses no 200 digits in a row. */
 function mayHaveLongNumber(json: string): boolean {
   for (let at = LONG_NUMBER - 1; at < json.length; at += LONG_NUMBER)
     if (isDigit(json.charCodeAt(at))) return /\d{200}/.test(json);
