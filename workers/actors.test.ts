@@ -123,10 +123,10 @@ test('merchants are worked in parallel, each in order, and take turns at their q
   for (const merchant of merchants) await at.seed(merchant, 23);
   await at.activations.wake(merchants);
   const actors = at.actor();
-  await waitFor(
-    'all events',
-    async () => (await at.applied()).every((r) => r.mseqs.length === 23) && (await at.applied()).length === 4,
-  );
+  await waitFor('all events', async () => {
+    const lanes = await at.applied();
+    return lanes.length === 4 && lanes.every(({ mseqs }) => mseqs.length === 23);
+  });
   await actors.stop();
   assert.equal(await at.applied(), all(23, ['a:b', 'm1', 'm2', 'ünïcode']));
 });

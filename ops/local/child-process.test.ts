@@ -24,13 +24,15 @@ function setup() {
         command: process.execPath,
         args: ['-e', script],
         logFile,
-        ready: () => existsSync(readyFile),
+        ready: () => contentOf(readyFile) !== '',
         ...more,
       }),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   };
 }
 
+// the file is there before its content is
+const contentOf = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const forever = 'setInterval(() => {}, 1000);';
 const messageOf = (attempt: Promise<unknown>) =>
   attempt.then(
