@@ -1,6 +1,8 @@
+import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ActDependencies, workLane } from './act.ts';
+import type { Pair } from './in-hand.ts';
 import { each } from './testing/one-event-system.ts';
 import { type Payload, testActor, testEvent } from './testing/test-event.ts';
 import type { EventDefinition, HandlerDefinition } from '../core/events/definition.ts';
@@ -368,17 +370,23 @@ test('events that hold nothing go in one call for the window, and do not cut the
 test('an event that kills its process three times is poison, and takes no other event with it', async () => {
   await using world = await createWorld();
   let deaths = 0;
+  let process = new AbortController();
   const deadly = each((n) => {
     if (n !== 2) return done;
     deaths += 1;
-    // What a killed process leaves behind: the transaction gone, the attempt it committed before still there.
-    throw Object.assign(new Error('killed'), { code: '57P01' });
+    // A process that dies returns from nothing, and its transaction is rolled back.
+    process.abort(new Error('killed'));
+    return new Promise<never>(() => undefined);
   });
   const { deps } = system(world, { h: { run: deadly } });
   await seed(world, 'm1', [{ n: 1 }, { n: 2 }, { n: 3 }]);
-  for (let i = 0; i < 3; i++) await run(deps, 'm1', true).catch(() => undefined);
+  const visit = () => {
+    process = new AbortController();
+    return workLane(deps, 'm1', { careful: true, stop: process.signal });
+  };
+  for (let i = 0; i < 3; i++) await visit().catch(() => undefined);
   assert.is(deaths, 3);
-  assert.is((await run(deps, 'm1', true)).kind, 'caught-up');
+  assert.is((await visit()).kind, 'caught-up');
   assert.is(deaths, 3);
   const rows = await world.postgres.db
     .selectFrom('settlements')
@@ -393,6 +401,42 @@ test('an event that kills its process three times is poison, and takes no other 
       [3, 'done', null],
     ],
   );
+});
+
+test('Postgres going away under a careful visit is not the death of what it ran', async () => {
+  await using world = await createWorld();
+  let away = true;
+  const h = each(() => {
+    if (away) throw Object.assign(new Error('terminating connection'), { code: '57P01' });
+    return done;
+  });
+  const { deps } = system(world, { h: { run: h } });
+  await seed(world, 'm1', [{ n: 1 }]);
+  for (let i = 0; i < 5; i++) await run(deps, 'm1', true).catch(() => undefined);
+  away = false;
+  assert.equal(await run(deps, 'm1', true), { kind: 'caught-up', events: 1 });
+  assert.equal(await appliedOrder(world, 'm1'), [1]);
+});
+
+test('a careful visit that nothing dies of takes one commit for its window', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => done) } });
+  await seed(
+    world,
+    'm1',
+    Array.from({ length: 8 }, (_, n) => ({ n })),
+  );
+  const noted: number[] = [];
+  const note = (merchantId: string, pair: Pair) => {
+    noted.push(pair.mseq);
+    return deps.inHand.note(merchantId, pair);
+  };
+  await run({ ...deps, inHand: { ...deps.inHand, note } }, 'm1', true);
+  assert.equal(noted, [1, 2, 3, 4, 5, 6, 7, 8], 'what is run is noted before');
+  const { rows } = await sql<{ n: number }>`select count(distinct xmin::text)::int as n from settlements`.execute(
+    world.postgres.db,
+  );
+  assert.is(rows[0]?.n, 1);
 });
 
 test('events that a handler emits leave with its commit, with ids derived from their cause', async () => {

@@ -8,16 +8,10 @@ import {
   recountDeliveries,
 } from './deliveries.ts';
 import { type ExecuteDependencies, heldKey, newDelivery, registryOf } from './execute.ts';
-import {
-  type AloneInput,
-  type AloneResult,
-  MAX_CRASHES,
-  type Running,
-  executeAlone,
-  recordDeadline,
-} from './execute-alone.ts';
+import { type AloneInput, type AloneResult, executeAlone, recordDeadline } from './execute-alone.ts';
 import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFence } from './fence.ts';
+import type { InHand, Pair } from './in-hand.ts';
 import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from './lane-limits.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
@@ -34,8 +28,9 @@ import { newOwner } from '../core/runtime/ids.ts';
  *     ├──head not due, paused or blocked──► waiting
  *     └──did not go through──► smaller windows ──► the culprit alone ──► settled, set aside, or waiting
  *
- * A careful visit follows a death: one event at a time, and before each handler the attempt is committed, so that an event
- * that kills its process is counted although nobody lives to report it.
+ * A careful visit follows a death: before each handler it notes what it is about to run. Where the last careful visit died
+ * as well, its note says of what: the events before that one go first, and then its death is counted and it is tried alone,
+ * so that an event that kills its process comes to an end although nobody lives to report it.
  */
 export interface ActDependencies extends ExecuteDependencies {
   pool: pg.Pool;
@@ -47,6 +42,7 @@ export interface ActDependencies extends ExecuteDependencies {
   quantumMs: number;
   /** A lane transaction may not outlive the lease; 5 s of it are left for the commit and the next renewal. */
   leaseMs: number;
+  inHand: InHand;
   /** Called after each commit, with what it wrote. */
   committed(lanes: readonly CommittedLane[]): void;
 }
@@ -73,10 +69,10 @@ interface Visit {
   stop: AbortSignal;
   /** Sizes of the next windows while a failed one is being narrowed down; empty: full windows. */
   plan: number[];
-  /** Events still to be handled one at a time after a death. */
+  /** Events still to be handled carefully after a death. */
   carefulLeft: number;
-  /** The pair whose attempt is committed and which the next transaction runs. */
-  marked: Running | undefined;
+  /** What the last visit died of, until its death is counted. */
+  deadly: Pair | undefined;
   /** The lane's, as last read. */
   weight: number;
 }
@@ -85,27 +81,42 @@ type Step =
   | { kind: 'worked'; events: number; cursor: number; more: boolean; ledger: Ledger }
   | { kind: 'caught-up' }
   | { kind: 'waiting'; until: Date | undefined; wake: number }
-  /** Nothing was worked, but the next transaction will do better: a smaller window, or the pair that was marked. */
+  /** Nothing was worked, but the next transaction will do better: a smaller window, or a pair whose death is counted. */
   | { kind: 'again' };
 
+export interface VisitOptions {
+  /** After a death of a process that had the lane. */
+  careful: boolean;
+  stop: AbortSignal;
+  /** Ends the visit after the window in hand. */
+  yield?: AbortSignal;
+  /** Goes on with a lane that this process has the fence of. */
+  tenure?: Tenure;
+}
+
 /**
- * Rejects with infrastructure errors, `fence.lost` among them, and with `stop`'s reason: the visit is then void. `yield`
- * ends the visit after the window in hand. `tenure` goes on with a lane that this process has the fence of.
+ * Rejects with infrastructure errors, `fence.lost` among them, and with `stop`'s reason: the visit is then void.
  */
-export async function workLane(
-  deps: ActDependencies,
-  merchantId: string,
-  options: { careful: boolean; stop: AbortSignal; yield?: AbortSignal; tenure?: Tenure },
-): Promise<LaneEnd> {
+export async function workLane(deps: ActDependencies, merchantId: string, options: VisitOptions): Promise<LaneEnd> {
+  const { careful, stop, tenure = newTenure(deps.worker) } = options;
   const visit: Visit = {
-    merchantId,
-    tenure: options.tenure ?? newTenure(deps.worker),
-    stop: options.stop,
-    plan: [],
-    carefulLeft: options.careful ? deps.windowEvents : 0,
-    marked: undefined,
-    weight: 1,
+    ...{ merchantId, tenure, stop, plan: [], weight: 1 },
+    carefulLeft: careful ? deps.windowEvents : 0,
+    deadly: careful ? await deps.inHand.take(merchantId) : undefined,
   };
+  try {
+    return await workVisit(deps, visit, options.yield);
+  } finally {
+    // Who was stopped from outside may have been thought dead, and the note may be of whoever came after.
+    if (careful && !stop.aborted) {
+      if (visit.deadly === undefined) await deps.inHand.clear(merchantId);
+      else await deps.inHand.note(merchantId, visit.deadly);
+    }
+  }
+}
+
+async function workVisit(deps: ActDependencies, visit: Visit, yieldNow: AbortSignal | undefined): Promise<LaneEnd> {
+  const { merchantId } = visit;
   const started = deps.clock.now();
   let events = 0;
   let windows = 0;
@@ -123,7 +134,7 @@ export async function workLane(
         windows += 1;
         deps.committed([{ merchantId, ledger: step.ledger, cursor: step.cursor }]);
         if (!step.more) return { kind: 'caught-up', events };
-        if (options.yield?.aborted === true) return { kind: 'yield', events };
+        if (yieldNow?.aborted === true) return { kind: 'yield', events };
         // The next visit would not be careful: it would die of an event further on without learning which.
         if (visit.carefulLeft > 0) continue;
         if (isTurnOver({ windows, elapsedMs: deps.clock.now() - started }, deps, visit.weight))
@@ -141,7 +152,7 @@ interface Trace {
   /** The window's events, in order. */
   events: readonly OpenedEvent[];
   alone: AloneInput | undefined;
-  running: Running | undefined;
+  running: Pair | undefined;
   /** Where the lane stood; undefined until the fence was taken. */
   cursor: number | undefined;
 }
@@ -226,7 +237,8 @@ async function takeStep(
     return { kind: 'waiting', until: new Date(until), wake: lane.wake };
   }
 
-  const wanted = head.length > 0 || visit.carefulLeft > 0 ? 1 : (visit.plan[0] ?? deps.windowEvents);
+  const planned = Math.min(visit.plan[0] ?? deps.windowEvents, eventsUpTo(visit.deadly, lane.cursor));
+  const wanted = head.length > 0 ? 1 : planned;
   const size = { events: Math.min(wanted, allowed.events), bytes: deps.windowBytes };
   const { cursor, cursorDay } = lane;
   const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size, deps.keyring);
@@ -247,7 +259,7 @@ async function takeStep(
   const fault = events.find((opened) => opened.fault !== undefined);
   if (fault !== undefined) throw new WindowMustShrink(fault, fault.fault);
   const ledger = emptyLedger();
-  await executeTogether(deps, trx, [{ merchantId, events, held, ledger }], base);
+  await executeTogether(deps, trx, [{ merchantId, events, held, ledger }], { ...base, note: noteOf(deps, visit) });
   const recount = open.length > 0 || ledger.deliveries.length > 0;
   const move = { cursor: last.mseq, cursorDay: last.day, recount };
   await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], base.now);
@@ -268,9 +280,17 @@ async function readOpen(trx: LaneTransaction, merchantId: string, lane: LaneStat
  */
 function afterCommit(visit: Visit, cursor: number, events: number): void {
   visit.tenure.expectedCursor = cursor;
-  visit.marked = undefined;
   passed(visit, events);
 }
+
+/** How many events a window may have that leads up to what the last visit died of, or is it. */
+function eventsUpTo(deadly: Pair | undefined, cursor: number): number {
+  if (deadly === undefined || deadly.mseq <= cursor) return Number.POSITIVE_INFINITY;
+  return Math.max(1, deadly.mseq - cursor - 1);
+}
+
+const noteOf = ({ inHand }: ActDependencies, { carefulLeft, merchantId }: Visit) =>
+  carefulLeft > 0 ? (pair: Pair) => inHand.note(merchantId, pair) : undefined;
 
 interface Alone {
   opened: OpenedEvent;
@@ -291,29 +311,26 @@ async function stepAlone(
   trace: Trace,
 ): Promise<Step> {
   const { merchantId } = visit;
-  const stay = { cursor: lane.cursor, cursorDay: lane.cursorDay };
-  if (visit.carefulLeft > 0 && visit.marked === undefined) {
-    const mark = markAttempt(alone);
-    if (mark !== undefined) {
-      const ledger = { ...emptyLedger(), deliveries: mark.rows };
-      const move = { ...stay, recount: true };
-      await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], alone.base.now);
+  const { deadly } = visit;
+  if (deadly !== undefined && deadly.mseq === alone.opened.row.mseq) {
+    visit.deadly = undefined;
+    const deliveries = countDeath(alone, deadly.handler);
+    if (deliveries.length > 0) {
+      const ledger = { ...emptyLedger(), deliveries };
+      const stay = { cursor: lane.cursor, cursorDay: lane.cursorDay, recount: true };
+      await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move: stay }], alone.base.now);
       visit.tenure.expectedCursor = lane.cursor;
-      visit.marked = mark.pair;
       return { kind: 'again' };
     }
   }
-  const { marked } = visit;
-  // What was counted before the run is a death only if nobody comes back to say otherwise.
-  const pairs = alone.pairs.map((d) => (d.handler === marked?.handler ? { ...d, crashes: d.crashes - 1 } : d));
-  const only = marked?.handler ?? alone.only;
   const input: AloneInput = {
     opened: alone.opened,
-    rows: new Map(pairs.map((d) => [d.handler, d])),
+    rows: new Map(alone.pairs.map((d) => [d.handler, d])),
     held: alone.held,
     setAside: alone.only !== undefined,
-    ...(only === undefined ? {} : { only }),
+    ...(alone.only === undefined ? {} : { only: alone.only }),
     running: (pair) => (trace.running = pair),
+    note: noteOf(deps, visit),
     base: alone.base,
   };
   trace.size = 1;
@@ -342,18 +359,11 @@ async function settleAlone(
   return { kind: 'worked', events: moves ? 1 : 0, cursor: to.cursor, more: true, ledger };
 }
 
-/**
- * After a death: the rows to commit before the next handler runs, so that a second death finds its count. Undefined when
- * the pair has died often enough; running it then makes it poison without calling the handler.
- */
-function markAttempt({ opened, pairs, only, base }: Alone): { rows: Delivery[]; pair: Running } | undefined {
+/** The rows of an event of which one pair killed its process once more; none where the pair has ended since. */
+function countDeath({ opened, pairs, base }: Alone, handler: string): Delivery[] {
   const rows = pairs.length > 0 ? pairs : opened.definition.handlers.map((h) => newDelivery(opened, h, base.now));
-  const next = rows.find((d) => (only === undefined ? d.state === 'waiting' : d.handler === only));
-  if (next === undefined || next.crashes >= MAX_CRASHES) return undefined;
-  return {
-    rows: rows.map((d) => (d === next ? { ...d, crashes: d.crashes + 1 } : d)),
-    pair: { mseq: opened.row.mseq, handler: next.handler },
-  };
+  if (!rows.some((d) => d.handler === handler)) return [];
+  return rows.map((d) => (d.handler === handler ? { ...d, crashes: d.crashes + 1 } : d));
 }
 
 /**
@@ -364,7 +374,7 @@ async function recordEnded(
   deps: ActDependencies,
   visit: Visit,
   ended: AloneInput,
-  pair: Running,
+  pair: Pair,
   cursor: number | undefined,
   error: LanewayError,
 ): Promise<Step> {

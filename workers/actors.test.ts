@@ -8,6 +8,7 @@ import type { ActDependencies } from './act.ts';
 import { createActivations } from './activate.ts';
 import { startActors } from './actors.ts';
 import { createSweeper } from './sweep.ts';
+import { createTestInHand } from './testing/in-hand.ts';
 import type { TurnLimits } from './turns.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { type HandlerModule, done } from '../core/events/handler.ts';
@@ -46,6 +47,7 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
     quantumWindows: 2,
     quantumMs: 60_000,
     leaseMs,
+    inHand: createTestInHand(),
     committed: () => undefined,
   };
   const actor = (overrides: Partial<ActDependencies> = {}, limits: Partial<TurnLimits> = {}, log = silentLog) => {

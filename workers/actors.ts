@@ -145,6 +145,8 @@ export function startActors(options: ActorOptions): Actors {
         trouble.ok();
       } catch (error) {
         if (lease.signal.aborted) return undefined;
+        // Put back by a deploy is not a death.
+        if (giveUp.signal.aborted && activation.stalledCount > 0) await deps.inHand.clear(merchantId);
         if (!giveUp.signal.aborted && error instanceof LanewayError && error.code === 'fence.lost') {
           refused(member, error);
           return undefined;
@@ -195,16 +197,18 @@ export function startActors(options: ActorOptions): Actors {
       },
     });
 
+    const pace = createConvoyPace({ most: limits.convoyEvents, timeMs: options.convoyMs });
     const convoyDeps: ConvoyDependencies = {
       ...deps,
       limits,
-      pace: createConvoyPace({ most: limits.convoyEvents, timeMs: options.convoyMs }),
+      pace,
       convoyMs: options.convoyMs,
       lockTimeoutMs: options.lockTimeoutMs,
     };
     const crewDeps: CrewDependencies = {
       clock,
       limits,
+      convoyLanes: () => Math.min(limits.convoyLanes, pace.events),
       workConvoy: (tenures, stop) => workConvoy(convoyDeps, tenures, stop),
       stopping: stopping.signal,
       giveUp: giveUp.signal,

@@ -54,6 +54,15 @@ interface Round {
   until: number;
 }
 
+/** What a transaction was doing when it ended. */
+interface Trace {
+  /** Where events are handled one by one: the one in hand, and since when, epoch milliseconds. */
+  running: OpenedEvent | undefined;
+  sinceMs: number;
+  /** Events of all its lanes. */
+  events: number;
+}
+
 /** So many times the longest that one transaction may take; what is left then would wait longer than it takes alone. */
 const ROUND_TRANSACTIONS = 4;
 
@@ -67,17 +76,17 @@ export async function workConvoy(
   stop: AbortSignal,
   round: Round = { halve: false, until: deps.clock.now() + ROUND_TRANSACTIONS * deps.convoyMs },
 ): Promise<Ends> {
-  const trace: { running: OpenedEvent | undefined } = { running: undefined };
+  const trace: Trace = { running: undefined, sinceMs: 0, events: 0 };
   const startedAt = deps.clock.now();
   try {
     const ends = await inLaneTransaction(
       deps.pool,
       deps.convoyMs,
       stop,
-      (trx, signal) => convoyStep(deps, trx, tenures, signal, (opened) => (trace.running = opened)),
+      (trx, signal) => convoyStep(deps, trx, tenures, signal, trace),
       deps.lockTimeoutMs,
     );
-    deps.pace.committed(deps.clock.now() - startedAt);
+    deps.pace.committed({ events: trace.events, tookMs: deps.clock.now() - startedAt });
     for (const [merchantId, end] of ends) {
       const tenure = tenures.get(merchantId);
       if (end.kind === 'worked' && tenure !== undefined) tenure.expectedCursor = end.committed.cursor;
@@ -85,9 +94,10 @@ export async function workConvoy(
     return ends;
   } catch (error) {
     if (stop.aborted || isServerAway(error)) throw error;
-    const culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
+    let culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
     if (error instanceof LanewayError && error.code === 'handler.deadline') {
       // Who was running when time ran out may only have been one of too many.
+      if (deps.clock.now() - trace.sinceMs < deps.convoyMs / 2) culprit = undefined;
       round.halve = true;
       deps.pace.ranOut();
     }
@@ -137,7 +147,7 @@ async function convoyStep(
   trx: LaneTransaction,
   tenures: ReadonlyMap<string, Tenure>,
   signal: AbortSignal,
-  running: (opened: OpenedEvent | undefined) => void,
+  trace: Trace,
 ): Promise<Ends> {
   const ends: Ends = new Map();
   const sharing: Sharing[] = [];
@@ -154,7 +164,7 @@ async function convoyStep(
     }
   }
   if (sharing.length === 0) return ends;
-  const settlements = await runWindows(deps, trx, sharing, ends, signal, running);
+  const settlements = await runWindows(deps, trx, sharing, ends, signal, trace);
   if (settlements.length === 0) return ends;
   await settle(trx, settlements, deps.clock.now());
   return ends;
@@ -166,7 +176,7 @@ async function runWindows(
   sharing: readonly Sharing[],
   ends: Ends,
   signal: AbortSignal,
-  running: (opened: OpenedEvent | undefined) => void,
+  trace: Trace,
 ): Promise<LaneSettlement[]> {
   const windows = await readWindows(
     trx,
@@ -195,6 +205,11 @@ async function runWindows(
     const move = { cursor: last.mseq, cursorDay: last.day, recount: false };
     return [{ merchantId, tenure, events, held: new Set<string>(), ledger, move }];
   });
+  trace.events = lanes.reduce((sum, { events }) => sum + events.length, 0);
+  const running = (opened: OpenedEvent | undefined) => {
+    trace.running = opened;
+    trace.sinceMs = deps.clock.now();
+  };
   if (lanes.length > 0) await executeTogether(deps, trx, lanes, { signal, now: deps.clock.now(), running });
   return lanes;
 }

@@ -27,6 +27,8 @@ export interface Member {
 export interface CrewDependencies {
   clock: Clock;
   limits: TurnLimits;
+  /** Lanes that may share the next transaction. */
+  convoyLanes(): number;
   /** Works one window of each lane in one transaction. Rejects with `stop`'s reason, or when Postgres is away. */
   workConvoy(tenures: ReadonlyMap<string, Tenure>, stop: AbortSignal): Promise<ReadonlyMap<string, ConvoyEnd>>;
   /** Fires at shutdown: nothing new is claimed. */
@@ -61,7 +63,7 @@ export async function runCrew(deps: CrewDependencies): Promise<void> {
   let members: Member[] = [];
   let ends: ActivationEnd[] = [];
   for (;;) {
-    const room = deps.stopping.aborted ? 0 : Math.min(deps.limits.convoyLanes - members.length, deps.roomAlone());
+    const room = deps.stopping.aborted ? 0 : Math.min(deps.convoyLanes() - members.length, deps.roomAlone());
     const { claimed, dueAt } = await deps.exchange(ends, room);
     ends = [];
     for (const activation of claimed) {

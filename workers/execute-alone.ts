@@ -13,27 +13,25 @@ import type { Delivery } from './deliveries.ts';
 import { type ExecuteDependencies, contextFor, heldKey, moduleOf, newDelivery, settlePair } from './execute.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger } from './settle.ts';
+import type { Pair } from './in-hand.ts';
 import type { OpenedEvent } from './window.ts';
 
 /** Deaths of a process while running one pair, after which the pair is poison. */
 export const MAX_CRASHES = 3;
-
-/** Remembers what is running, so that whoever ends it from outside can say what was interrupted. */
-export interface Running {
-  mseq: number;
-  handler: string;
-}
 
 export interface AloneInput {
   opened: OpenedEvent;
   /** The pair's rows by handler; empty when nothing of the event ran yet. */
   rows: ReadonlyMap<string, Delivery>;
   held: ReadonlySet<string>;
-  /** Only this handler's pair: a set-aside or redriven one, or one step of a careful run. */
+  /** Only this handler's pair, which was set aside or is redriven. */
   only?: string;
   /** The event lies before the cursor: what it held has gone on, or waits behind it. */
   setAside: boolean;
-  running: (pair: Running | undefined) => void;
+  /** Told what is running, so that whoever ends it from outside can say what was interrupted. */
+  running: (pair: Pair | undefined) => void;
+  /** In a careful visit: called before each handler. */
+  note: ((pair: Pair) => Promise<void>) | undefined;
   base: { signal: AbortSignal; now: number };
 }
 
@@ -84,7 +82,7 @@ export async function executeAlone(
 
 /**
  * Whether an earlier event of the pair's aggregate is set aside, so that this one must queue. Asked also of pairs that have a
- * row (from a careful visit's mark, or beside a handler that was ended) and of those whose turn it is not: once the cursor has
+ * row (from a death that was counted, or beside a handler that was ended) and of those whose turn it is not: once the cursor has
  * passed, a pair that is not marked as queueing runs when it is due. A pair that is set aside itself has its place already.
  */
 const isBehind = ({ held, setAside }: AloneInput, handler: HandlerDefinition, delivery: Delivery): boolean =>
@@ -131,7 +129,9 @@ async function attempt(
   const savepoint = await trx.savepoint('handler').execute();
   const { timeoutMs } = input.opened.definition;
   const context = contextFor(deps, handler.name, () => ledger, { ...input.base, trx }, timeoutMs);
-  input.running({ mseq: delivery.mseq, handler: handler.name });
+  const pair = { mseq: delivery.mseq, handler: handler.name };
+  await input.note?.(pair);
+  input.running(pair);
   try {
     const module = moduleOf(deps, handler.name);
     const outcome =
@@ -254,7 +254,7 @@ function poison(
 export function recordDeadline(
   deps: ExecuteDependencies,
   input: AloneInput,
-  pair: Running,
+  pair: Pair,
   error: LanewayError,
 ): AloneResult {
   const { opened, rows, base } = input;

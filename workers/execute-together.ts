@@ -9,9 +9,10 @@ import {
   newDelivery,
   settlePair,
 } from './execute.ts';
+import type { Pair } from './in-hand.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
 import type { Ledger } from './settle.ts';
-import { type OpenedEvent, callsOf } from './window.ts';
+import { type OpenedEvent, callsOf, isInAnyOrder } from './window.ts';
 
 /**
  * A transaction of several events did not go through as a whole: it is rolled back and tried in smaller ones, until the
@@ -40,14 +41,17 @@ export interface RunBase {
   now: number;
   /** Told which event is being handled, where events are handled one by one: a deadline then knows whose it was. */
   running?: (opened: OpenedEvent | undefined) => void;
+  /** In a careful visit: called before each handler, which then gets one event at a time. */
+  note?: ((pair: Pair) => Promise<void>) | undefined;
 }
 
 /**
  * Runs windows of events that are expected to go through. Throws `WindowMustShrink` at the first that does not, whatever the
  * reason: nothing is classified here, since the failure may be another event's doing.
  *
- * Each lane's window is cut into calls; the first calls of all lanes run before the second ones, those of one event type
- * together. So a handler is called once for many merchants, and no merchant's types are reordered.
+ * Each lane's window is cut into calls, which keep their order. What is called next is the event type that most events wait
+ * for at the heads of their lanes, for all of those lanes together: so a handler is called once for many merchants, few
+ * times in all, and no merchant's types are reordered.
  */
 export async function executeTogether(
   deps: ExecuteDependencies,
@@ -56,14 +60,28 @@ export async function executeTogether(
   base: RunBase,
 ): Promise<void> {
   const byMerchant = new Map(windows.map((window) => [window.merchantId, window]));
-  const calls = windows.map(({ events }) => callsOf(events));
-  const rounds = Math.max(0, ...calls.map((own) => own.length));
-  for (let round = 0; round < rounds; round++) {
-    const events = calls.flatMap((own) => own[round] ?? []);
-    for (const [definition, together] of Map.groupBy(events, (opened) => opened.definition)) {
-      for (const handler of definition.handlers)
-        await callHandler(deps, trx, byMerchant, definition, handler, together, base);
+  for (const [definition, together] of mergeCalls(windows.map(({ events }) => callsOf(events)))) {
+    for (const handler of definition.handlers)
+      await callHandler(deps, trx, byMerchant, definition, handler, together, base);
+  }
+}
+
+/**
+ * Merges the calls of lanes, each in its order, into few that are large. Events in any order come last in every lane, and so
+ * all of them together. `lanes` is used up.
+ */
+function* mergeCalls(lanes: OpenedEvent[][][]): Generator<[EventDefinition, OpenedEvent[]]> {
+  for (let left = lanes; ; left = left.filter((calls) => calls.length > 0)) {
+    const heads = Map.groupBy(left, ([head]) => head?.[0]?.definition);
+    let next: { definition: EventDefinition; calls: OpenedEvent[][][]; weight: number } | undefined;
+    for (const [definition, calls] of heads) {
+      if (definition === undefined) continue;
+      const events = calls.reduce((sum, [head]) => sum + (head?.length ?? 0), 0);
+      const weight = isInAnyOrder(definition) ? 0 : events;
+      if (next === undefined || weight > next.weight) next = { definition, calls, weight };
     }
+    if (next === undefined) return;
+    yield [next.definition, next.calls.flatMap((calls) => calls.shift() ?? [])];
   }
 }
 
@@ -94,7 +112,7 @@ async function callHandler(
   const ledgerOf = (merchantId: string) => windowOf(merchantId).ledger;
   const { signal, now } = base;
   const context = contextFor(deps, handler.name, ledgerOf, { signal, now, trx }, definition.timeoutMs);
-  const outcomes = await run(moduleOf(deps, handler.name), free, context, base.running);
+  const outcomes = await run(moduleOf(deps, handler.name), handler.name, free, context, base);
   for (const [i, opened] of free.entries()) {
     const outcome = outcomes[i];
     if (outcome === undefined || outcome.kind === 'snooze')
@@ -105,11 +123,12 @@ async function callHandler(
 
 async function run(
   module: HandlerModule,
+  handler: string,
   events: readonly OpenedEvent[],
   context: HandlerContext,
-  running: RunBase['running'],
+  { running, note }: RunBase,
 ): Promise<readonly Outcome[]> {
-  if ('handleMany' in module) {
+  if ('handleMany' in module && note === undefined) {
     try {
       return await module.handleMany(
         events.map((opened) => opened.event),
@@ -122,8 +141,13 @@ async function run(
   const outcomes: Outcome[] = [];
   for (const opened of events) {
     running?.(opened);
+    await note?.({ mseq: opened.row.mseq, handler });
     try {
-      outcomes.push(await module.handle(opened.event, context));
+      const outcome =
+        'handleMany' in module
+          ? (await module.handleMany([opened.event], context))[0]
+          : await module.handle(opened.event, context);
+      if (outcome !== undefined) outcomes.push(outcome);
     } catch (error) {
       throw new WindowMustShrink(opened, error);
     }

@@ -45,6 +45,15 @@ test('an owner that finds another cursor than it left is refused, as after a res
   assert.is(await refusal(move(world, 'owner', 6, 5)), 'fence.lost');
 });
 
+test('an owner whose commit went through although it was given up goes on from there', async () => {
+  await using world = await createWorld();
+  await move(world, 'owner', 3);
+  // its transaction ran out of time while the commit was under way: it still believes in 3
+  await move(world, 'owner', 5, 3);
+  await move(world, 'owner', 6, 3);
+  assert.is(await refusal(move(world, 'another', 6, 3)), 'fence.lost');
+});
+
 test('a take-over that was rolled back gives nobody a claim: whoever commits next is the owner', async () => {
   await using world = await createWorld();
   await move(world, 'first', 1);

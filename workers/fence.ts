@@ -12,10 +12,10 @@ export interface LaneState extends LaneLimits {
   dueAt: Date | null;
 }
 
-/** Where this owner left the lane. Undefined before its first commit. */
 export interface Tenure {
   owner: string;
   worker: string;
+  /** Where this owner left the lane, as far as it knows. Undefined before its first commit. */
   expectedCursor: number | undefined;
 }
 
@@ -28,7 +28,8 @@ interface LaneRow extends LaneState {
 /**
  * Locks the lane's row until the transaction ends and checks that the lane is where this owner left it. An owner's first
  * transaction takes over from whoever was there; it becomes the owner when it commits (`moveLane`). From then on, finding
- * another owner or another cursor means that this one was thought dead: `fence.lost`.
+ * another owner means that this one was thought dead, and finding the lane behind where it was left that Postgres was
+ * restored: `fence.lost`. Further on under the same owner is a commit of its own whose answer it did not wait for.
  *
  * Nothing else may be read in this statement: it waits for the previous owner, and only the *next* statement sees all that
  * the previous owner committed.
@@ -59,7 +60,7 @@ export async function takeFences(
 }
 
 function refusalOf(row: LaneRow, { owner, expectedCursor }: Tenure): LanewayError | undefined {
-  if (expectedCursor === undefined || (row.owner === owner && row.cursor === expectedCursor)) return undefined;
+  if (expectedCursor === undefined || (row.owner === owner && row.cursor >= expectedCursor)) return undefined;
   const { merchantId, owner: foundOwner, worker: foundWorker, cursor } = row;
   return new LanewayError('fence.lost', 'another owner has this lane', {
     detail: { merchantId, owner, foundOwner, foundWorker, expectedCursor, cursor },

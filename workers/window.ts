@@ -165,6 +165,10 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
   }
 }
 
+/** Whether an event's handlers keep no order at all. */
+export const isInAnyOrder = ({ handlers }: EventDefinition): boolean =>
+  handlers.every((handler) => handler.holds === 'event');
+
 /**
  * Splits a window into the calls its handlers get. Events whose handlers keep an order go in maximal runs of one type, so
  * that calling a handler once per run never reorders types. Events whose handlers all hold their event only are
@@ -175,7 +179,7 @@ export function callsOf(events: readonly OpenedEvent[]): OpenedEvent[][] {
   const anyOrder = new Map<string, OpenedEvent[]>();
   for (const opened of events) {
     const { definition } = opened;
-    if (definition.handlers.every((handler) => handler.holds === 'event')) {
+    if (isInAnyOrder(definition)) {
       const together = anyOrder.get(definition.name);
       if (together === undefined) anyOrder.set(definition.name, [opened]);
       else together.push(opened);

@@ -9,6 +9,7 @@ import { createCorePlatformDrivers } from './core-platform-drivers.ts';
 import { createFeedDrivers } from './feed-drivers.ts';
 import { createHandlerStarts } from './handler-starts.ts';
 import { createHealthApp, listen } from './health.ts';
+import { createInHand } from './in-hand.ts';
 import { createIntake } from './intake.ts';
 import { createIntakeGate } from './intake-gate.ts';
 import { createLanes } from './lanes.ts';
@@ -251,7 +252,10 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   };
   const actors = startActors({
     ...actorSettings(config),
-    deps: { ...config, registry, handlers, keyring, starts, random: Math.random, pool, clock, worker, committed },
+    deps: {
+      ...{ ...config, registry, handlers, keyring, starts, random: Math.random, pool, clock, worker, committed },
+      inHand: createInHand({ redis, prefix, log }),
+    },
     activations,
     log,
     refused: () => metrics.count('fenceRefusals', {}),

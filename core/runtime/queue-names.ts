@@ -18,5 +18,9 @@ export const scheduleQueueName = '{schedules}';
 /** Gone from Redis when Redis has lost what the fleet put there. */
 export const sweepMarkerKey = (prefix: string): string => `${prefix}:sweep-marker`;
 
+/** What a careful visit of a merchant's lane has in hand. */
+export const inHandKey = (prefix: string, merchantId: string): string =>
+  `${prefix}:in-hand:{${encodeMerchant(merchantId)}}`;
+
 /** Prefix of every BullMQ key: several stacks can share a Redis. */
 export const bullPrefix = (stack: string): string => stack;

@@ -16,6 +16,7 @@ import type { AcceptResult, AcceptableEvent } from '../../workers/accept-rows.ts
 import { createActivations } from '../../workers/activate.ts';
 import { type Actors, actorSettings, startActors } from '../../workers/actors.ts';
 import { decode } from '../../workers/decode.ts';
+import { createInHand } from '../../workers/in-hand.ts';
 import { createLanes } from '../../workers/lanes.ts';
 import { type WakeEntry, wakeEntriesOf } from '../../workers/wake-entries.ts';
 import { loadHandlers } from '../../workers/worker.ts';
@@ -110,6 +111,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
           pool: postgres.pool,
           clock,
           worker: 'bench',
+          inHand: createInHand({ redis, prefix, log: silentLog }),
           committed: (committed) => void lanes.trim(committed),
         },
         activations,

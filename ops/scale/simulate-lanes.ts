@@ -63,6 +63,7 @@ export async function simulateLanes(options: LaneSimulation): Promise<LaneSimula
   const deps: CrewDependencies = {
     clock,
     limits,
+    convoyLanes: () => limits.convoyLanes,
     workConvoy: (tenures) => lanes.workConvoy(tenures),
     stopping: stopping.signal,
     giveUp: never,

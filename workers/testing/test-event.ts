@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
+import { createTestInHand } from './in-hand.ts';
 import type { ActDependencies } from '../act.ts';
 import { type EventDefinition, type HandlerDefinition, thresholds } from '../../core/events/definition.ts';
 import type { HandlerModule } from '../../core/events/handler.ts';
@@ -66,6 +67,7 @@ export function testActor(pool: pg.Pool, event: EventDefinition, modules: Readon
     quantumWindows: 100,
     quantumMs: 60_000,
     leaseMs: 30_000,
+    inHand: createTestInHand(),
     committed: () => undefined,
   };
   return { clock, deps };

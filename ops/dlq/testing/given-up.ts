@@ -16,6 +16,7 @@ import { waitFor } from '../../../core/testing/wait-for.ts';
 import type { World } from '../../../core/testing/world.ts';
 import { createAcceptBatches } from '../../../workers/accept-batch.ts';
 import { type LaneEnd, workLane } from '../../../workers/act.ts';
+import { createTestInHand } from '../../../workers/testing/in-hand.ts';
 import { createAdmission } from '../../../workers/admit.ts';
 import { createDedupe } from '../../../workers/dedupe.ts';
 import { createOutboxRelay } from '../../../workers/outbox-relay.ts';
@@ -74,6 +75,7 @@ export async function setUpGivenUp(world: World) {
     quantumWindows: 100,
     quantumMs: 60_000,
     leaseMs: 30_000,
+    inHand: createTestInHand(),
     committed: () => undefined,
   };
   const visit = (merchantId: string): Promise<LaneEnd> =>
