@@ -474,6 +474,30 @@ test('a quantum ends the visit and leaves the rest for the next turn', async () 
   assert.equal(end, { kind: 'yield', events: 20 });
 });
 
+test('a visit ends after a window while others wait for its place, but not while it narrows one down', async () => {
+  await using world = await createWorld();
+  let others = true;
+  // Fails in the company of others only.
+  const together: HandlerModule = {
+    handleMany: (events) =>
+      events.length > 1 && events.some(({ mseq }) => mseq === 14)
+        ? Promise.reject(new Error('no'))
+        : Promise.resolve(events.map(() => done)),
+  };
+  const { deps } = system(world, { h: { run: together } });
+  await seed(
+    world,
+    'm1',
+    Array.from({ length: 40 }, (_, n) => ({ n })),
+  );
+  const visit = () =>
+    workLane(deps, 'm1', { careful: false, stop: new AbortController().signal, othersWait: () => others });
+  assert.equal(await visit(), { kind: 'yield', events: 10 });
+  assert.equal(await visit(), { kind: 'yield', events: 10 }, 'the window with the one that fails, in parts');
+  others = false;
+  assert.equal(await visit(), { kind: 'caught-up', events: 20 });
+});
+
 test('a careful visit leaves an event behind the earlier one of its aggregate that was set aside', async () => {
   await using world = await createWorld();
   let broken = true;

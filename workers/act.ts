@@ -90,6 +90,8 @@ export interface VisitOptions {
   stop: AbortSignal;
   /** Ends the visit after the window in hand. */
   yield?: AbortSignal;
+  /** Whether others wait for the place that this visit has: its quantum is a single window then. */
+  othersWait?: () => boolean;
   /** Goes on with a lane that this process has the fence of. */
   tenure?: Tenure;
 }
@@ -105,7 +107,7 @@ export async function workLane(deps: ActDependencies, merchantId: string, option
     deadly: careful ? await deps.inHand.take(merchantId) : undefined,
   };
   try {
-    return await workVisit(deps, visit, options.yield);
+    return await workVisit(deps, visit, options);
   } finally {
     // Who was stopped from outside may have been thought dead, and the note may be of whoever came after.
     if (careful && !stop.aborted) {
@@ -115,7 +117,11 @@ export async function workLane(deps: ActDependencies, merchantId: string, option
   }
 }
 
-async function workVisit(deps: ActDependencies, visit: Visit, yieldNow: AbortSignal | undefined): Promise<LaneEnd> {
+async function workVisit(
+  deps: ActDependencies,
+  visit: Visit,
+  { yield: yieldNow, othersWait }: VisitOptions,
+): Promise<LaneEnd> {
   const { merchantId } = visit;
   const started = deps.clock.now();
   let events = 0;
@@ -137,7 +143,10 @@ async function workVisit(deps: ActDependencies, visit: Visit, yieldNow: AbortSig
         if (yieldNow?.aborted === true) return { kind: 'yield', events };
         // The next visit would not be careful: it would die of an event further on without learning which.
         if (visit.carefulLeft > 0) continue;
-        if (isTurnOver({ windows, elapsedMs: deps.clock.now() - started }, deps, visit.weight))
+        // A failed window that is being narrowed down is one window still.
+        const short = othersWait?.() === true && visit.plan.length === 0;
+        const quantum = short ? { ...deps, quantumWindows: 1 } : deps;
+        if (isTurnOver({ windows, elapsedMs: deps.clock.now() - started }, quantum, visit.weight))
           return { kind: 'yield', events };
         continue;
       default:

@@ -38,6 +38,8 @@ export interface ActorOptions {
   /** Lanes that are worked on their own, at a time. */
   concurrency: number;
   convoyMs: number;
+  convoyMeantMs: number;
+  callMs: number;
   lockTimeoutMs: number;
   leaseMs: number;
   log: Log;
@@ -66,7 +68,9 @@ export const actorSettings = (config: Config) => ({
   crews: config.crews,
   concurrency: config.actors,
   // A run that is not renewed for a lease is somebody else's: a shared transaction must be over long before.
-  convoyMs: Math.min(config.convoyMs, config.leaseMs / 4),
+  convoyMs: config.leaseMs / 2,
+  convoyMeantMs: Math.min(config.convoyMs, config.leaseMs / 8),
+  callMs: Math.min(config.convoyCallMs, config.leaseMs / 4),
   lockTimeoutMs: config.convoyLockMs,
   leaseMs: config.leaseMs,
 });
@@ -140,6 +144,7 @@ export function startActors(options: ActorOptions): Actors {
           careful: activation.stalledCount > 0,
           stop: AbortSignal.any([lease.signal, giveUp.signal]),
           yield: stopping.signal,
+          othersWait: () => alone.waiting > 0,
           tenure,
         });
         trouble.ok();
@@ -197,12 +202,13 @@ export function startActors(options: ActorOptions): Actors {
       },
     });
 
-    const pace = createConvoyPace({ most: limits.convoyEvents, timeMs: options.convoyMs });
+    const pace = createConvoyPace({ most: limits.convoyEvents, meantMs: options.convoyMeantMs });
     const convoyDeps: ConvoyDependencies = {
       ...deps,
       limits,
       pace,
       convoyMs: options.convoyMs,
+      callMs: options.callMs,
       lockTimeoutMs: options.lockTimeoutMs,
     };
     const crewDeps: CrewDependencies = {
@@ -226,7 +232,6 @@ export function startActors(options: ActorOptions): Actors {
       roomAlone: () => alone.room,
       idle: signal.wait,
       exchange,
-      committed: (lanes) => deps.committed(lanes),
       suspect: suspects.add,
       isSuspect: suspects.has,
       refused,

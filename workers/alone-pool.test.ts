@@ -21,6 +21,7 @@ test('there is room without a limit until something waits, then for a queue as l
   pool.add('d');
   pool.add('e');
   assert.is(pool.room, 0);
+  assert.is(pool.waiting, 3);
   assert.equal(ran, ['a', 'b']);
   while (ends.length > 0) {
     for (const end of ends.splice(0)) end();

@@ -6,6 +6,8 @@ export interface AlonePool<T> {
    * over hardly any is, and a limit would make convoys small instead.
    */
   readonly room: number;
+  /** Items that do not run yet. */
+  readonly waiting: number;
   /** Resolves when nothing runs or waits. */
   ended(): Promise<void>;
 }
@@ -35,6 +37,9 @@ export function createAlonePool<T>(options: { concurrency: number; run: (item: T
     get room() {
       if (waiting.length === 0) return Number.POSITIVE_INFINITY;
       return Math.max(0, 2 * concurrency - running.size - waiting.length);
+    },
+    get waiting() {
+      return waiting.length;
     },
     async ended() {
       while (running.size > 0) await Promise.all(running);

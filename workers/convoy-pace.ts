@@ -1,9 +1,10 @@
 /**
- * How many events lanes may contribute together to one transaction, so that it is over well within its time: a handler that
- * is quick alone can be too slow for hundreds, and a machine that is quick at night too slow at noon. Of this process only.
+ * How many events lanes may contribute together to one transaction: a handler that is quick alone can be too slow for
+ * hundreds, and a machine that is quick at night too slow at noon. Of this process only.
  *
- * Begins small and grows while transactions that used what they were allowed are quick; after a slow one it is cut to what
- * would have been quick.
+ * Begins with an event for each of many lanes, and grows while transactions that used what they were allowed are quick. A
+ * slow one halves it, but not below where it began: on a busy machine a small transaction takes as long as a large one, and
+ * smaller ones would make it busier still. Below that goes only what could not be done in time at all.
  */
 export interface ConvoyPace {
   readonly events: number;
@@ -13,22 +14,22 @@ export interface ConvoyPace {
 
 const FIRST = 64;
 const GROWTH = 1.5;
-/** The part of its time that a transaction is meant to take, and the part from which on it is cut. */
-const MEANT = 1 / 4;
-const SLOW = 1 / 2;
 
-/** @param most what the settings allow; @param timeMs what one transaction may take */
-export function createConvoyPace({ most, timeMs }: { most: number; timeMs: number }): ConvoyPace {
-  let events = Math.min(most, FIRST);
-  const cut = (by: number) => (events = Math.max(1, Math.floor(events * by)));
+/** @param most what the settings allow; @param meantMs what one transaction is meant to take at most */
+export function createConvoyPace({ most, meantMs }: { most: number; meantMs: number }): ConvoyPace {
+  const first = Math.min(most, FIRST);
+  let events = first;
   return {
     get events() {
       return events;
     },
-    ranOut: () => void cut(MEANT),
+    ranOut() {
+      events = Math.max(1, Math.floor(events / 4));
+    },
     committed({ events: had, tookMs }) {
-      if (tookMs > timeMs * SLOW) cut((timeMs * MEANT) / tookMs);
-      else if (tookMs < timeMs * MEANT && had > events / GROWTH) events = Math.min(most, Math.ceil(events * GROWTH));
+      const quick = tookMs < (events < first ? meantMs : meantMs / 2);
+      if (quick && had > events / GROWTH) events = Math.min(most, Math.ceil(events * GROWTH));
+      else if (tookMs > meantMs && events > first) events = Math.max(first, Math.floor(events / 2));
     },
   };
 }

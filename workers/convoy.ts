@@ -4,6 +4,7 @@ import { WindowMustShrink, executeTogether } from './execute-together.ts';
 import { type LaneState, type Tenure, takeFences } from './fence.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type LaneSettlement, emptyLedger, settle } from './settle.ts';
+import { type StallWatch, watchStalls } from './stall-watch.ts';
 import { type TurnLimits, roleOf, windowOf } from './turns.ts';
 import { type OpenedEvent, openEvent, readWindows } from './window.ts';
 import type { CommittedLane } from './act.ts';
@@ -18,30 +19,35 @@ import { LanewayError, isServerAway } from '../core/runtime/errors.ts';
  * Each lane keeps its own fence, order and outcome:
  *   a lane that another owner has is refused, one that is locked or has something open is left for a run of its own, and
  *   the others go on without it;
- *   a transaction that fails is rolled back and tried again without its culprit, where that is known, else in halves; the
- *   lane that is left over runs alone, where its failure is judged. Nothing is judged here: what failed may be another
- *   lane's doing;
- *   where a second one fails there may be many, so from then on what is left is also halved: else the good lanes would be
- *   run and rolled back once for each of them. A convoy that takes too long all the same is broken up into lanes alone.
+ *   a call that fails is undone to its savepoint, and the lane it failed for contributes what came before it and goes on
+ *   alone, where the failure is judged. Nothing is judged here: what failed may be another lane's doing;
+ *   a transaction that fails as a whole is rolled back and tried again without its culprit, where that is known, else in
+ *   halves. What there is no time for all the same is put back, for a smaller convoy.
  */
 export interface ConvoyDependencies extends ExecuteDependencies {
   pool: pg.Pool;
   clock: Clock;
   limits: TurnLimits;
   pace: ConvoyPace;
-  /** How long one transaction may take; what takes longer is for a run of its own. */
+  /** Called after each commit, with what it wrote. */
+  committed(lanes: readonly CommittedLane[]): void;
+  /** How long one transaction may take. */
   convoyMs: number;
+  /** How long a single call of a handler may take; what takes longer is for a run of its own. */
+  callMs: number;
   /** How long a statement may wait for a lock that somebody outside holds. */
   lockTimeoutMs: number;
 }
 
 export type ConvoyEnd =
-  | { kind: 'worked'; committed: CommittedLane; more: boolean; weight: number }
+  | { kind: 'worked'; more: boolean; weight: number }
   | { kind: 'caught-up' }
   /** Paused or blocked: not before an operator acts. */
   | { kind: 'waiting'; wake: number }
-  /** Must be worked on its own. `failed`: it, or one it could not be told from, made the transaction fail. */
+  /** Must be worked on its own. `failed`: the others paid for it, and should not do so again soon. */
   | { kind: 'alone'; failed: boolean }
+  /** Not worked, and nothing to be said against it: the others took too long. */
+  | { kind: 'put-back' }
   | { kind: 'refused'; error: LanewayError };
 
 type Ends = Map<string, ConvoyEnd>;
@@ -50,21 +56,15 @@ type Ends = Map<string, ConvoyEnd>;
 interface Round {
   /** A failure has shown that there may be more. */
   halve: boolean;
-  /** When it is broken up, epoch milliseconds. */
+  /** When what is left is put back, epoch milliseconds. */
   until: number;
 }
 
-/** What a transaction was doing when it ended. */
-interface Trace {
-  /** Where events are handled one by one: the one in hand, and since when, epoch milliseconds. */
-  running: OpenedEvent | undefined;
-  sinceMs: number;
-  /** Events of all its lanes. */
-  events: number;
+/** Who is told what a transaction does. */
+interface Runs extends Pick<StallWatch, 'running'> {
+  /** With the number of events of all its lanes. */
+  read(events: number): void;
 }
-
-/** So many times the longest that one transaction may take; what is left then would wait longer than it takes alone. */
-const ROUND_TRANSACTIONS = 4;
 
 /**
  * Works one window of each lane. Every tenure that committed knows its new cursor afterwards. Rejects with `stop`'s reason,
@@ -74,31 +74,33 @@ export async function workConvoy(
   deps: ConvoyDependencies,
   tenures: ReadonlyMap<string, Tenure>,
   stop: AbortSignal,
-  round: Round = { halve: false, until: deps.clock.now() + ROUND_TRANSACTIONS * deps.convoyMs },
+  round: Round = { halve: false, until: deps.clock.now() + deps.convoyMs },
 ): Promise<Ends> {
-  const trace: Trace = { running: undefined, sinceMs: 0, events: 0 };
   const startedAt = deps.clock.now();
+  using watch = watchStalls(deps.callMs);
+  let events = 0;
+  const runs: Runs = { running: watch.running, read: (count) => (events = count) };
   try {
-    const ends = await inLaneTransaction(
+    const done = await inLaneTransaction(
       deps.pool,
       deps.convoyMs,
-      stop,
-      (trx, signal) => convoyStep(deps, trx, tenures, signal, trace),
+      AbortSignal.any([stop, watch.signal]),
+      (trx, signal) => convoyStep(deps, trx, tenures, signal, runs),
       deps.lockTimeoutMs,
     );
-    deps.pace.committed({ events: trace.events, tookMs: deps.clock.now() - startedAt });
-    for (const [merchantId, end] of ends) {
+    deps.pace.committed({ events, tookMs: deps.clock.now() - startedAt });
+    for (const { merchantId, cursor } of done.committed) {
       const tenure = tenures.get(merchantId);
-      if (end.kind === 'worked' && tenure !== undefined) tenure.expectedCursor = end.committed.cursor;
+      if (tenure !== undefined) tenure.expectedCursor = cursor;
     }
-    return ends;
+    deps.committed(done.committed);
+    return done.ends;
   } catch (error) {
     if (stop.aborted || isServerAway(error)) throw error;
-    let culprit = error instanceof WindowMustShrink ? error.culprit : trace.running;
-    if (error instanceof LanewayError && error.code === 'handler.deadline') {
-      // Who was running when time ran out may only have been one of too many.
-      if (deps.clock.now() - trace.sinceMs < deps.convoyMs / 2) culprit = undefined;
-      round.halve = true;
+    let culprit: OpenedEvent | undefined;
+    if (error instanceof WindowMustShrink) culprit = error.culprit;
+    else if (watch.signal.aborted) culprit = watch.culprit;
+    else if (error instanceof LanewayError && error.code === 'handler.deadline') {
       deps.pace.ranOut();
     }
     return await withoutCulprit(deps, tenures, culprit?.event.merchantId, stop, round);
@@ -113,27 +115,51 @@ async function withoutCulprit(
   round: Round,
 ): Promise<Ends> {
   const all = [...tenures];
-  const left = all.length === 1 ? all[0]?.[0] : culprit;
+  const others = all.filter(([id]) => id !== culprit);
+  if (others.length === all.length) return await inHalves(deps, all, stop, round);
+  // Where a second one fails there may be many: from then on the good ones would be run once for each of them.
+  const worked = round.halve
+    ? await inHalves(deps, others, stop, round)
+    : await inParts(deps, [others], stop, { ...round, halve: true });
+  return new Map([...worked, [culprit ?? '', { kind: 'alone', failed: true }]]);
+}
+
+/** Tries lanes again of which some made a transaction fail; one that is by itself is the one. */
+async function inHalves(
+  deps: ConvoyDependencies,
+  lanes: readonly (readonly [string, Tenure])[],
+  stop: AbortSignal,
+  round: Round,
+): Promise<Ends> {
+  const [only] = lanes;
+  if (lanes.length === 1 && only !== undefined) return new Map([[only[0], { kind: 'alone', failed: true }]]);
+  const middle = Math.ceil(lanes.length / 2);
+  return await inParts(deps, [lanes.slice(0, middle), lanes.slice(middle)], stop, { ...round, halve: true });
+}
+
+/** One after the other: all at once would multiply what a failure costs the database. */
+async function inParts(
+  deps: ConvoyDependencies,
+  parts: readonly (readonly (readonly [string, Tenure])[])[],
+  stop: AbortSignal,
+  round: Round,
+): Promise<Ends> {
   const ends: Ends = new Map();
-  if (left !== undefined && tenures.has(left)) ends.set(left, { kind: 'alone', failed: true });
-  const others = all.filter(([id]) => !ends.has(id));
-  const parts = ends.size > 0 && !round.halve ? [others] : halvesOf(others);
-  round.halve = true;
-  // One after the other: both halves at once would double what a failure costs the database.
   for (const part of parts) {
     if (part.length === 0) continue;
     const worked =
       deps.clock.now() < round.until
         ? await workConvoy(deps, new Map(part), stop, round)
-        : part.map(([id]): [string, ConvoyEnd] => [id, { kind: 'alone', failed: false }]);
+        : part.map(([id]): [string, ConvoyEnd] => [id, { kind: 'put-back' }]);
     for (const [merchantId, end] of worked) ends.set(merchantId, end);
   }
   return ends;
 }
 
-function halvesOf<T>(items: readonly T[]): T[][] {
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
+/** What a transaction did. */
+interface Done {
+  ends: Ends;
+  committed: readonly CommittedLane[];
 }
 
 interface Sharing {
@@ -147,8 +173,8 @@ async function convoyStep(
   trx: LaneTransaction,
   tenures: ReadonlyMap<string, Tenure>,
   signal: AbortSignal,
-  trace: Trace,
-): Promise<Ends> {
+  runs: Runs,
+): Promise<Done> {
   const ends: Ends = new Map();
   const sharing: Sharing[] = [];
   const found = await takeFences(trx, tenures);
@@ -163,11 +189,10 @@ async function convoyStep(
         ends.set(merchantId, role === 'wait' ? { kind: 'waiting', wake: lane.wake } : { kind: 'alone', failed: false });
     }
   }
-  if (sharing.length === 0) return ends;
-  const settlements = await runWindows(deps, trx, sharing, ends, signal, trace);
-  if (settlements.length === 0) return ends;
-  await settle(trx, settlements, deps.clock.now());
-  return ends;
+  const settlements = sharing.length === 0 ? [] : await runWindows(deps, trx, sharing, ends, signal, runs);
+  if (settlements.length > 0) await settle(trx, settlements, deps.clock.now());
+  const committed = settlements.map(({ merchantId, ledger, move: { cursor } }) => ({ merchantId, ledger, cursor }));
+  return { ends, committed };
 }
 
 async function runWindows(
@@ -176,7 +201,7 @@ async function runWindows(
   sharing: readonly Sharing[],
   ends: Ends,
   signal: AbortSignal,
-  trace: Trace,
+  runs: Runs,
 ): Promise<LaneSettlement[]> {
   const windows = await readWindows(
     trx,
@@ -199,17 +224,19 @@ async function runWindows(
       ends.set(merchantId, { kind: 'alone', failed: true });
       return [];
     }
-    const ledger = emptyLedger();
-    const committed = { merchantId, ledger, cursor: last.mseq };
-    ends.set(merchantId, { kind: 'worked', committed, more, weight: lane.weight });
-    const move = { cursor: last.mseq, cursorDay: last.day, recount: false };
-    return [{ merchantId, tenure, events, held: new Set<string>(), ledger, move }];
+    return [{ merchantId, tenure, events, held: new Set<string>(), ledger: emptyLedger(), more, weight: lane.weight }];
   });
-  trace.events = lanes.reduce((sum, { events }) => sum + events.length, 0);
-  const running = (opened: OpenedEvent | undefined) => {
-    trace.running = opened;
-    trace.sinceMs = deps.clock.now();
-  };
-  if (lanes.length > 0) await executeTogether(deps, trx, lanes, { signal, now: deps.clock.now(), running });
-  return lanes;
+  runs.read(lanes.reduce((sum, { events }) => sum + events.length, 0));
+  if (lanes.length === 0) return [];
+  const base = { signal, now: deps.clock.now(), running: runs.running, savepoints: true };
+  const stops = await executeTogether(deps, trx, lanes, base);
+  return lanes.flatMap(({ merchantId, tenure, events, ledger, more, weight }) => {
+    const stop = stops.get(merchantId);
+    const last = stop === undefined ? events.at(-1) : events.findLast(({ event }) => event.mseq < stop.before);
+    if (stop === undefined) ends.set(merchantId, { kind: 'worked', more, weight });
+    else ends.set(merchantId, { kind: 'alone', failed: stop.costly });
+    if (last === undefined) return [];
+    const move = { cursor: last.row.mseq, cursorDay: last.row.day, recount: false };
+    return [{ merchantId, tenure, ledger, move }];
+  });
 }

@@ -1,6 +1,5 @@
 import type { Activation, ActivationEnd } from './activation-queue.ts';
 import type { ConvoyEnd } from './convoy.ts';
-import type { CommittedLane } from './act.ts';
 import type { Tenure } from './fence.ts';
 import type { Lease } from './leases.ts';
 import { isTurnOver } from './lane-limits.ts';
@@ -47,7 +46,6 @@ export interface CrewDependencies {
     ends: readonly ActivationEnd[],
     room: number,
   ): Promise<{ claimed: readonly Activation[]; dueAt: number | undefined }>;
-  committed(lanes: readonly CommittedLane[]): void;
   /** A lane made a shared transaction fail: it is worked alone for a while. */
   suspect(merchantId: string): void;
   isSuspect(merchantId: string): boolean;
@@ -122,13 +120,11 @@ async function workRound(
     member.lease.release();
     ends.push({ activation: member.activation, action });
   };
-  const committed: CommittedLane[] = [];
   for (const [merchantId, end] of outcome) {
     const member = byMerchant.get(merchantId);
     if (member === undefined) continue;
     switch (end.kind) {
       case 'worked':
-        committed.push(end.committed);
         member.windows += 1;
         if (!end.more) finish(member, 'done');
         else if (deps.stopping.aborted || hasHadTurn(deps, member, end.weight)) finish(member, 'again');
@@ -137,6 +133,9 @@ async function workRound(
       case 'caught-up':
       case 'waiting':
         finish(member, 'done');
+        break;
+      case 'put-back':
+        finish(member, 'again');
         break;
       case 'alone':
         if (end.failed) deps.suspect(merchantId);
@@ -150,7 +149,6 @@ async function workRound(
         end satisfies never;
     }
   }
-  deps.committed(committed);
   return { ends, left };
 }
 

@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import type { EventDefinition, HandlerDefinition } from '../core/events/definition.ts';
 import type { HandlerContext, HandlerModule, Outcome } from '../core/events/handler.ts';
+import { isServerAway } from '../core/runtime/errors.ts';
 import {
   type ExecuteDependencies,
   contextFor,
@@ -39,31 +41,107 @@ export interface LaneWindow {
 export interface RunBase {
   signal: AbortSignal;
   now: number;
-  /** Told which event is being handled, where events are handled one by one: a deadline then knows whose it was. */
-  running?: (opened: OpenedEvent | undefined) => void;
+  /** Told before each call of a handler which events it gets, and after it: a deadline then knows whose it was. */
+  running?: (events: readonly OpenedEvent[]) => void;
+  /** Whether a call that fails may be undone by itself. */
+  savepoints?: boolean;
   /** In a careful visit: called before each handler, which then gets one event at a time. */
   note?: ((pair: Pair) => Promise<void>) | undefined;
 }
 
+/** Where a lane's window ends early. */
+export interface Stop {
+  /** The number of the first event that is left out. */
+  before: number;
+  /** All lanes of the call had to be called one by one to find it. */
+  costly: boolean;
+}
+
 /**
- * Runs windows of events that are expected to go through. Throws `WindowMustShrink` at the first that does not, whatever the
- * reason: nothing is classified here, since the failure may be another event's doing.
+ * Runs windows of events that are expected to go through.
  *
  * Each lane's window is cut into calls, which keep their order. What is called next is the event type that most events wait
  * for at the heads of their lanes, for all of those lanes together: so a handler is called once for many merchants, few
  * times in all, and no merchant's types are reordered.
+ *
+ * With `savepoints`, a call that fails is undone and made again without the lane it failed for, whose window ends before it;
+ * a second time, or where nobody knows whose event it was, lane by lane. Without, and where that cannot be, throws
+ * `WindowMustShrink`. Nothing is classified here, since the failure may be another event's doing.
  */
 export async function executeTogether(
   deps: ExecuteDependencies,
   trx: LaneTransaction,
   windows: readonly LaneWindow[],
   base: RunBase,
-): Promise<void> {
+): Promise<ReadonlyMap<string, Stop>> {
   const byMerchant = new Map(windows.map((window) => [window.merchantId, window]));
-  for (const [definition, together] of mergeCalls(windows.map(({ events }) => callsOf(events)))) {
+  const stops = new Map<string, Stop>();
+  const doneUpTo = new Map<string, number>();
+  const undo = base.savepoints === true ? createUndo(trx, windows) : undefined;
+
+  const call = async (definition: EventDefinition, events: readonly OpenedEvent[]): Promise<void> => {
+    await undo?.mark();
     for (const handler of definition.handlers)
-      await callHandler(deps, trx, byMerchant, definition, handler, together, base);
+      await callHandler(deps, trx, byMerchant, definition, handler, events, base);
+    for (const { event } of events)
+      doneUpTo.set(event.merchantId, Math.max(event.mseq, doneUpTo.get(event.merchantId) ?? 0));
+  };
+  /** @param failures of calls that these events were part of: the first may leave one lane out, the second separates all */
+  const callOrLeaveOut = async (
+    definition: EventDefinition,
+    events: readonly OpenedEvent[],
+    failures = 0,
+  ): Promise<void> => {
+    if (events.length === 0) return;
+    try {
+      await call(definition, events);
+    } catch (error) {
+      if (undo === undefined || base.signal.aborted || !isFailedCall(error)) throw error;
+      await undo.undo();
+      const lanes = Map.groupBy(events, ({ event }) => event.merchantId);
+      const [only] = lanes.keys();
+      const culprit = lanes.size === 1 ? only : error.culprit?.event.merchantId;
+      if (culprit !== undefined && (lanes.size === 1 || failures === 0)) {
+        const before = Math.min(...(lanes.get(culprit) ?? []).map(({ event }) => event.mseq));
+        // Those in any order let later ones go first: what a lane has run beyond cannot be left out any more.
+        if (before <= (doneUpTo.get(culprit) ?? 0)) throw error;
+        stops.set(culprit, { before, costly: failures > 1 });
+        const others = events.filter(({ event }) => event.merchantId !== culprit);
+        return await callOrLeaveOut(definition, others, failures + 1);
+      }
+      for (const own of lanes.values()) await callOrLeaveOut(definition, own, 2);
+    }
+  };
+
+  for (const [definition, events] of mergeCalls(windows.map(({ events: own }) => callsOf(own)))) {
+    const left = events.filter(({ event }) => event.mseq < (stops.get(event.merchantId)?.before ?? Infinity));
+    await callOrLeaveOut(definition, left);
   }
+  return stops;
+}
+
+/** Whether a call failed of what it was given, and not of a server that is gone. */
+const isFailedCall = (error: unknown): error is WindowMustShrink =>
+  error instanceof WindowMustShrink && !isServerAway(error.cause);
+
+/** Takes back what calls have written since the last mark, in Postgres and in the ledgers. */
+function createUndo(trx: LaneTransaction, windows: readonly LaneWindow[]) {
+  let marked: (readonly [unknown[], number])[] | undefined;
+  return {
+    async mark() {
+      // In one statement: released, it is gone, and so savepoints do not pile up.
+      await (marked === undefined ? sql`savepoint call` : sql`release savepoint call; savepoint call`).execute(trx);
+      marked = windows.flatMap(({ ledger }) =>
+        [ledger.settlements, ledger.deliveries, ledger.finished, ledger.outbox, ledger.intents].map(
+          (rows) => [rows, rows.length] as const,
+        ),
+      );
+    },
+    async undo() {
+      await sql`rollback to savepoint call`.execute(trx);
+      for (const [rows, length] of marked ?? []) rows.length = length;
+    },
+  };
 }
 
 /**
@@ -129,6 +207,7 @@ async function run(
   { running, note }: RunBase,
 ): Promise<readonly Outcome[]> {
   if ('handleMany' in module && note === undefined) {
+    running?.(events);
     try {
       return await module.handleMany(
         events.map((opened) => opened.event),
@@ -136,11 +215,13 @@ async function run(
       );
     } catch (error) {
       throw new WindowMustShrink(undefined, error);
+    } finally {
+      running?.([]);
     }
   }
   const outcomes: Outcome[] = [];
   for (const opened of events) {
-    running?.(opened);
+    running?.([opened]);
     await note?.({ mseq: opened.row.mseq, handler });
     try {
       const outcome =
@@ -152,6 +233,6 @@ async function run(
       throw new WindowMustShrink(opened, error);
     }
   }
-  running?.(undefined);
+  running?.([]);
   return outcomes;
 }

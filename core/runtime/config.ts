@@ -113,8 +113,10 @@ const schema = z.object({
   LANEWAY_CONVOY_LANES: count(64),
   LANEWAY_CONVOY_EVENTS: count(800),
   LANEWAY_CONVOY_BYTES: count(4_194_304),
-  /** How long a shared transaction may take before its lanes are tried in smaller ones. */
+  /** How long a shared transaction is meant to take: slower ones make the next ones smaller. */
   LANEWAY_CONVOY_MS: duration(1_000),
+  /** How long one call of a handler may take in it before its lanes are tried in smaller ones. */
+  LANEWAY_CONVOY_CALL_MS: duration(1_000),
   /** How long it may wait for a lock. */
   LANEWAY_CONVOY_LOCK_MS: duration(200),
   LANEWAY_EFFECT_ACTORS: count(16),

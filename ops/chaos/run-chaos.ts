@@ -163,7 +163,9 @@ async function startDisturbedStack(options: ChaosOptions, { dataDir, record, tea
         CHAOS_STARTS_FILE: startsFileOf(dataDir, name),
         LANEWAY_LEASE_MS: String(options.leaseMs),
         LANEWAY_VISIBILITY_SECONDS: '10',
-        LANEWAY_ACTORS: '8',
+        // Three workers share two cores with all that they talk to.
+        LANEWAY_ACTORS: '4',
+        LANEWAY_CREWS: '2',
         LANEWAY_WINDOW_EVENTS: '20',
         LANEWAY_SWEEP_MS: '500',
       }),

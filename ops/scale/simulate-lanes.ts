@@ -80,7 +80,6 @@ export async function simulateLanes(options: LaneSimulation): Promise<LaneSimula
     roomAlone: () => limits.convoyLanes,
     idle: activations.idle,
     exchange: (ends, room) => Promise.resolve({ claimed: activations.exchange(ends, room), dueAt: undefined }),
-    committed: () => undefined,
     suspect: () => undefined,
     isSuspect: () => false,
     refused: () => undefined,

@@ -1,5 +1,4 @@
 import type { Clock } from '../../core/runtime/clock.ts';
-import { emptyLedger } from '../../workers/settle.ts';
 import type { Activation, ActivationEnd } from '../../workers/activation-queue.ts';
 import type { ConvoyEnd } from '../../workers/convoy.ts';
 import type { Tenure } from '../../workers/fence.ts';
@@ -141,12 +140,7 @@ export function createSimulatedLanes(options: {
         if (!more) lanes.delete(merchant);
         open -= count;
         committed += count;
-        ends.set(merchantId, {
-          kind: 'worked',
-          committed: { merchantId, ledger: emptyLedger(), cursor },
-          more,
-          weight: 1,
-        });
+        ends.set(merchantId, { kind: 'worked', more, weight: 1 });
       }
       return ends;
     },
