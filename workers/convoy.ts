@@ -6,9 +6,10 @@ import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type LaneSettlement, emptyLedger, settle } from './settle.ts';
 import { type StallWatch, watchStalls } from './stall-watch.ts';
 import { type TurnLimits, roleOf, windowOf } from './turns.ts';
-import { type OpenedEvent, openEvent, readWindows } from './window.ts';
+import { type InboxRow, type OpenedEvent, openEvent, readWindows } from './window.ts';
 import type { CommittedLane } from './act.ts';
 import type { ConvoyPace } from './convoy-pace.ts';
+import type { Registry } from '../core/events/registry.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError, isServerAway } from '../core/runtime/errors.ts';
 
@@ -115,6 +116,9 @@ async function withoutCulprit(
   round: Round,
 ): Promise<Ends> {
   const all = [...tenures];
+  const [only] = tenures.keys();
+  // By itself from the start, it has cost nobody anything.
+  if (all.length === 1 && only !== undefined) return new Map([[only, { kind: 'alone', failed: round.halve }]]);
   const others = all.filter(([id]) => id !== culprit);
   if (others.length === all.length) return await inHalves(deps, all, stop, round);
   // Where a second one fails there may be many: from then on the good ones would be run once for each of them.
@@ -124,15 +128,13 @@ async function withoutCulprit(
   return new Map([...worked, [culprit ?? '', { kind: 'alone', failed: true }]]);
 }
 
-/** Tries lanes again of which some made a transaction fail; one that is by itself is the one. */
+/** Tries lanes again of which some made a transaction fail. */
 async function inHalves(
   deps: ConvoyDependencies,
   lanes: readonly (readonly [string, Tenure])[],
   stop: AbortSignal,
   round: Round,
 ): Promise<Ends> {
-  const [only] = lanes;
-  if (lanes.length === 1 && only !== undefined) return new Map([[only[0], { kind: 'alone', failed: true }]]);
   const middle = Math.ceil(lanes.length / 2);
   return await inParts(deps, [lanes.slice(0, middle), lanes.slice(middle)], stop, { ...round, halve: true });
 }
@@ -219,8 +221,8 @@ async function runWindows(
       ends.set(merchantId, { kind: 'caught-up' });
       return [];
     }
-    const events = rows.map((row) => openEvent(registry, merchantId, row));
-    if (events.some((opened) => opened.fault !== undefined)) {
+    const events = openAll(registry, merchantId, rows);
+    if (events === undefined || events.some((opened) => opened.fault !== undefined)) {
       ends.set(merchantId, { kind: 'alone', failed: true });
       return [];
     }
@@ -228,7 +230,8 @@ async function runWindows(
   });
   runs.read(lanes.reduce((sum, { events }) => sum + events.length, 0));
   if (lanes.length === 0) return [];
-  const base = { signal, now: deps.clock.now(), running: runs.running, savepoints: true };
+  // One lane has nobody to spare: what fails is judged when it runs alone.
+  const base = { signal, now: deps.clock.now(), running: runs.running, savepoints: lanes.length > 1 };
   const stops = await executeTogether(deps, trx, lanes, base);
   return lanes.flatMap(({ merchantId, tenure, events, ledger, more, weight }) => {
     const stop = stops.get(merchantId);
@@ -239,4 +242,18 @@ async function runWindows(
     const move = { cursor: last.row.mseq, cursorDay: last.row.day, recount: false };
     return [{ merchantId, tenure, ledger, move }];
   });
+}
+
+/** Undefined where a newer release has accepted one of them: the lane waits for a worker that knows it, and the others do not. */
+function openAll(
+  registry: Registry,
+  merchantId: string,
+  rows: readonly InboxRow[],
+): readonly OpenedEvent[] | undefined {
+  try {
+    return rows.map((row) => openEvent(registry, merchantId, row));
+  } catch (error) {
+    if (error instanceof LanewayError) return undefined;
+    throw error;
+  }
 }
