@@ -153,10 +153,10 @@ test('a failing event leaves its lane to be judged alone, and costs the others n
 });
 
 test('a lane whose event fails contributes what came before it, and nothing of what failed is left behind', async () => {
-  const write: Many = async (events, { trx, emit }) => {
+  const write: Many = async (events, context) => {
     for (const event of events) {
-      await sql`insert into notes values (${`${event.merchantId} ${event.mseq}`}, 1)`.execute(trx);
-      emit(event, { eventType: 'A', payload: { n: 1 } });
+      await sql`insert into notes values (${`${event.merchantId} ${event.mseq}`}, 1)`.execute(context.trx);
+      context.emit(event, { eventType: 'A', payload: { n: 1 } });
     }
     if (events.some(({ merchantId, mseq }) => merchantId === 'm1' && mseq === 3)) throw new Error('no');
     return events.map(() => done);

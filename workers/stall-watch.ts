@@ -8,7 +8,7 @@ import { LanewayError } from '../core/runtime/errors.ts';
 export interface StallWatch extends Disposable {
   /** Fires with `handler.deadline` when a single call takes longer than it may. */
   readonly signal: AbortSignal;
-  running(events: readonly OpenedEvent[]): void;
+  readonly running: (events: readonly OpenedEvent[]) => void;
   /** Whose call it was that took too long, where it was of one merchant. */
   readonly culprit: OpenedEvent | undefined;
 }

@@ -33,7 +33,6 @@ export const asSent = ({ merchantId, eventId, eventType, destination, payload }:
   event: envelopeSchema.parse({
     eventId,
     eventType,
-    eventVersion: '1.0.0',
     timestamp: '1970-01-01T00:00:00.000Z',
     sourceService: 'emitted',
     correlationId: eventId,

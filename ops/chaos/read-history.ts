@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../../core/database/tables.ts';
-import type { Registry } from '../../core/events/registry.ts';
+import type { EventDefinition } from '../../core/events/definition.ts';
+import { type Registry, currentVersion } from '../../core/events/registry.ts';
+import { readableAs, upcast } from '../../core/events/versions.ts';
 import type { LoadEvent } from '../load/load-event.ts';
 import { type ExpectedHandler, type History, type OpenPair, type Sent, keyOf } from './history.ts';
 import { troubleOf } from './trouble.ts';
@@ -28,12 +30,23 @@ export function expectedEvents(loads: readonly LoadEvent[], registry: Registry):
       merchantId,
       eventId: event.eventId,
       sequence: definition.route === 'fifo' ? keyOf(merchantId, name) : undefined,
-      aggregate: definition.aggregate?.(event.payload) ?? '',
+      aggregate: aggregateOf(definition, event),
       handlers,
       troubled: handlers.some((handler) => troubleOf(event.payload, handler) !== undefined),
     });
   }
   return [...sent.values()];
+}
+
+/**
+ * What was sent under an older version names its aggregate only once it is brought to the current one. What the system emitted
+ * about a person is not readable here: order is not promised for it either.
+ */
+function aggregateOf(definition: EventDefinition, { eventVersion, payload }: LoadEvent['event']): string {
+  const version = eventVersion ?? currentVersion(definition).version;
+  const read = readableAs(definition, version)?.schema.safeParse(payload);
+  if (read?.success !== true) return '';
+  return definition.aggregate?.(upcast(definition, version, read.data)) ?? '';
 }
 
 type Recorded = Pick<History, 'accepted' | 'effects' | 'ends' | 'commits' | 'open' | 'redriven'>;
