@@ -188,6 +188,20 @@ test('a fault hits the calls it names as often as it says and no others', async 
   assert.is((await world.call('POST', tiktok('campaign/create/'), tiktokCampaign)).body['code'], 0);
 });
 
+test('faults that have not happened yet can be read, of networks and of messages', async () => {
+  await using world = await setup();
+  for (const [path, planned] of [
+    ['faults', { network: 'meta', kind: 'error500', times: 1 }],
+    ['message-faults', { service: 'email', kind: 'throttled', times: 2 }],
+  ] as const) {
+    assert.equal((await world.call('GET', `/_control/${path}`)).body, { faults: [] });
+    await world.call('POST', `/_control/${path}`, [planned]);
+    const [left] = (await world.call('GET', `/_control/${path}`)).body['faults'];
+    assert.is(left.kind, planned.kind);
+    assert.is(left.times, planned.times);
+  }
+});
+
 test('a hanging call takes no effect and ends when its caller gives up', async () => {
   await using world = await setup();
   await world.call('POST', '/_control/faults', [{ kind: 'hang', times: 1 }]);

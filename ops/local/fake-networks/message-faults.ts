@@ -72,6 +72,7 @@ export function createMessageFaults(): MessageFaults {
   };
 
   const routes = new Hono();
+  routes.get('/', (c) => c.json({ faults }));
   routes.post('/', async (c) => {
     const parsed = z.array(fault).safeParse(await c.req.json().catch(() => undefined));
     if (!parsed.success) return c.json({ message: z.prettifyError(parsed.error) }, 400);
