@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 41;
+export const schemaVersion = 43;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -37,6 +37,8 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0040-merchant-quotas': () => import('./migrations/0040-merchant-quotas.ts'),
   '0040-sealed-contacts': () => import('./migrations/0040-sealed-contacts.ts'),
   '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
+  '0042-unused-table': () => import('./migrations/0042-unused-table.ts'),
+  '0043-first-keys': () => import('./migrations/0043-first-keys.ts'),
 };
 
 const provider: MigrationProvider = {

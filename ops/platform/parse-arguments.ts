@@ -18,6 +18,9 @@ export const usage = `usage: npm run platform -- <command> [options]
                             sets it apart from its plan, or back to it; RESOURCE is one of
                             campaigns, audience_segments, webhook_endpoints
 
+  merchant open ID          opens an account and prints its first API key, this once; further keys are made with it
+    --name NAME             what the merchant is called
+
     --by NAME               who commands (default: the user of the system)
 
   --data DIR                folder of a local system (default .laneway, or the system that LANEWAY_POSTGRES_URL and
@@ -30,6 +33,7 @@ export type PlatformCommand =
   | { kind: 'list' }
   | { kind: 'plan'; windowId: string; startsAt: Date; endsAt: Date; requester: Requester }
   | { kind: 'end'; windowId: string; requester: Requester }
+  | { kind: 'open-merchant'; merchantId: string; name: string; requester: Requester }
   | { kind: 'quotas'; merchantId: string }
   | { kind: 'set-quota'; merchantId: string; resource: QuotaResource; most: number | null; requester: Requester };
 
@@ -42,6 +46,7 @@ const flags = {
   from: { type: 'string' },
   to: { type: 'string' },
   reason: { type: 'string' },
+  name: { type: 'string' },
   by: { type: 'string' },
   data: { type: 'string' },
   json: { type: 'boolean', default: false },
@@ -58,7 +63,7 @@ export function parseArguments(args: readonly string[], user: string): ParsedArg
   });
 }
 
-type Values = Partial<Record<'from' | 'to' | 'reason' | 'by', string | undefined>>;
+type Values = Partial<Record<'from' | 'to' | 'reason' | 'name' | 'by', string | undefined>>;
 
 function commandOf([name = '', ...words]: string[], values: Values, user: string): PlatformCommand {
   const requester = {
@@ -70,6 +75,8 @@ function commandOf([name = '', ...words]: string[], values: Values, user: string
       return maintenanceOf(words, values, requester);
     case 'quota':
       return quotaOf(words, requester);
+    case 'merchant':
+      return merchantOf(words, values, requester);
     default:
       throw new InvalidArgument(name === '' ? 'a command is missing' : `there is no command "${name}"`);
   }
@@ -83,6 +90,15 @@ function quotaOf([merchantId = '', resource, most, ...more]: string[], requester
   if (most === undefined || more.length > 0 || !/^(plan|\d{1,9})$/.test(most))
     throw new InvalidArgument('quota takes a whole number, or plan, after the resource');
   return { kind: 'set-quota', merchantId, resource: known, most: most === 'plan' ? null : Number(most), requester };
+}
+
+function merchantOf(words: string[], values: Values, requester: Requester): PlatformCommand {
+  const [action, merchantId = '', ...more] = words;
+  if (action !== 'open') throw new InvalidArgument(`merchant has no "${action ?? ''}"`);
+  if (more.length > 0 || !merchantIdSchema.safeParse(merchantId).success)
+    throw new InvalidArgument('merchant open takes the id of a merchant');
+  if (values.name === undefined) throw new InvalidArgument('a merchant has a --name');
+  return { kind: 'open-merchant', merchantId, name: boundedText('--name', values.name), requester };
 }
 
 function maintenanceOf([action = '', ...words]: string[], values: Values, requester: Requester): PlatformCommand {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseArguments } from './parse-arguments.ts';
 import { runPlatformCommand } from './run-command.ts';
 import { dayOf, systemClock } from '../../core/runtime/clock.ts';
+import { hashApiKey } from '../../core/contexts/access/reads.ts';
 import { createMerchant } from '../../core/contexts/access/writes.ts';
 import { choosePlan } from '../../core/contexts/billing/writes.ts';
 import { tellDeadLetters } from '../../core/contexts/platform/tell-dead-letters.ts';
@@ -126,6 +127,39 @@ test('every merchant is told once of maintenance that is planned, nobody of what
     actions.map(({ action, requested_by }) => `${action} ${requested_by}`),
     ['maintenance.plan ada', 'maintenance.plan ada', 'maintenance.end ada'],
   );
+});
+
+test('an operator opens an account with its first key, and can make no second one', async () => {
+  await using t = await setUp();
+  const opened = z.object({ merchantId: z.string(), keyId: z.string(), key: z.string() });
+  const { key, keyId } = opened.parse(await run(t.deps, 'merchant', 'open', 'shop-9', '--name', 'Nine'));
+  const found = await sql<{ merchant: string; scopes: string[] | null }>`
+    select merchant_id as merchant, scopes from authenticate_key(${hashApiKey(key)})`.execute(t.db);
+  assert.equal(found.rows, [{ merchant: 'shop-9', scopes: null }]);
+  const again = await run(t.deps, 'merchant', 'open', 'shop-9', '--name', 'Nine').catch((error: unknown) => error);
+  assert.match(String(again), /has keys/);
+  await sql`update api_keys set revoked_at = now()`.execute(t.db);
+  const revoked = await run(t.deps, 'merchant', 'open', 'shop-9', '--name', 'x').catch((error: unknown) => error);
+  assert.match(String(revoked), /has keys/, 'a key that was revoked does not hand the account to an operator');
+  const logged = await t.db.selectFrom('audit_log').select(['merchant_id', 'actor', 'subject']).execute();
+  assert.equal(logged, [{ merchant_id: 'shop-9', actor: 'operator:ada', subject: keyId }]);
+  const actions = await t.db.selectFrom('operator_actions').select(['action', 'merchant_id']).execute();
+  assert.equal(actions, [{ action: 'merchant.open', merchant_id: 'shop-9' }]);
+  const forbidden = await t.deps.db
+    .insertInto('api_keys')
+    .values({
+      key_hash: hashApiKey('x'),
+      merchant_id: 'shop-9',
+      label: 'x',
+      created_at: new Date(NOW),
+      expires_at: null,
+    })
+    .execute()
+    .catch((error: unknown) => error);
+  assert.match(String(forbidden), /permission denied/);
+  assert.is(parseArguments(['merchant', 'open', 'shop-9'], 'ada').kind, 'invalid');
+  assert.is(parseArguments(['merchant', 'open', '', '--name', 'x'], 'ada').kind, 'invalid');
+  assert.is(parseArguments(['merchant', 'close', 'shop-9', '--name', 'x'], 'ada').kind, 'invalid');
 });
 
 test('a window that is over, too long or known already is refused, and times without a zone are not guessed', async () => {

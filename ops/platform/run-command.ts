@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { PlatformCommand } from './parse-arguments.ts';
+import { openMerchant } from '../../core/contexts/access/writes.ts';
 import { setQuota } from '../../core/contexts/platform/quotas.ts';
 import { type MaintenanceWindow, readMaintenance, readQuotas } from '../../core/contexts/platform/reads.ts';
 import { endMaintenance, planMaintenance } from '../../core/contexts/platform/writes.ts';
@@ -25,6 +26,11 @@ export async function runPlatformCommand(
     case 'end': {
       const window = await endMaintenance(db, command, nowMs);
       return { value: window, text: `ended: ${lineOf(window)}` };
+    }
+    case 'open-merchant': {
+      const { merchantId } = command;
+      const { keyId, key } = await openMerchant(db, command, nowMs);
+      return { value: { merchantId, keyId, key }, text: `${merchantId} is open; its key is shown this once:\n${key}` };
     }
     case 'quotas':
       return await showQuotas(db, command.merchantId, nowMs);

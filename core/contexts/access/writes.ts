@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import { type Requester, recordAction } from '../../operations/record-action.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 import { hashApiKey } from './reads.ts';
@@ -35,13 +36,15 @@ export interface IssuedApiKey {
 
 const SHOWN_CHARACTERS = 11;
 
-/**
- * Makes a key for a merchant. 256 bits of randomness need no slow hash, and the prefix lets secret scanners find a leaked
- * one.
- */
-export async function issueApiKey(db: Kysely<Database>, input: NewApiKey, nowMs: number): Promise<IssuedApiKey> {
+/** 256 bits of randomness need no slow hash, and the prefix lets secret scanners find a leaked one. */
+function newKey(): IssuedApiKey & { shown: string } {
   const key = `lw_${randomBytes(32).toString('base64url')}`;
-  const keyId = `key-${newId()}`;
+  return { key, keyId: `key-${newId()}`, shown: key.slice(0, SHOWN_CHARACTERS) };
+}
+
+/** Makes a key for a merchant. */
+export async function issueApiKey(db: Kysely<Database>, input: NewApiKey, nowMs: number): Promise<IssuedApiKey> {
+  const { key, keyId, shown } = newKey();
   await db
     .insertInto('api_keys')
     .values({
@@ -51,12 +54,34 @@ export async function issueApiKey(db: Kysely<Database>, input: NewApiKey, nowMs:
       created_at: new Date(nowMs),
       expires_at: input.expiresAt ?? null,
       key_id: keyId,
-      shown: key.slice(0, SHOWN_CHARACTERS),
+      shown,
       scopes: input.scopes === undefined || input.scopes === null ? null : [...input.scopes],
       user_id: input.userId ?? null,
     })
     .execute();
   return { keyId, key };
+}
+
+/**
+ * Opens a merchant's account with a key that may do everything, as an operator, who cannot make another one. Throws
+ * `operators.refused` when the merchant has had a key.
+ */
+export async function openMerchant(
+  db: Kysely<Database>,
+  opening: { merchantId: string; name: string; requester: Requester },
+  nowMs: number,
+): Promise<IssuedApiKey> {
+  const { merchantId, name, requester } = opening;
+  const { key, keyId, shown } = newKey();
+  return await db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ opened: boolean }>`
+      select open_merchant(${merchantId}, ${name}, ${hashApiKey(key)}, ${keyId}, ${shown}, ${requester.by},
+        ${new Date(nowMs)}) as opened`.execute(trx);
+    if (rows[0]?.opened !== true)
+      throw new LanewayError('operators.refused', `${merchantId} has keys: others are made with them, through the API`);
+    await recordAction(trx, { action: 'merchant.open', merchantId, requester, after: { name, keyId } }, nowMs);
+    return { keyId, key };
+  });
 }
 
 export const createApiKey = async (db: Kysely<Database>, input: NewApiKey, nowMs: number): Promise<string> =>

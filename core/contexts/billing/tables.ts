@@ -76,5 +76,4 @@ export interface BillingTables {
     decline_code: string | null;
     at: Date;
   };
-  payment_provider_events: { merchant_id: string; provider_event_id: string; type: string; received_at: Date };
 }
