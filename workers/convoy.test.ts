@@ -217,6 +217,22 @@ test('what fails although later events of its lane have run takes its whole wind
   assert.equal(await s.applied(), { m2: [1] });
 });
 
+test('a deadlock gives all locks up, and the lanes are tried again in halves', async () => {
+  let deadlocks = 0;
+  await using s = await setup();
+  const handleMany: Many = (events, context) => {
+    if (events.length < 4) return s.record(events, context);
+    deadlocks += 1;
+    return Promise.reject(Object.assign(new Error('deadlock detected'), { code: '40P01' }));
+  };
+  const merchants = ['m1', 'm2', 'm3', 'm4'];
+  for (const merchant of merchants) await s.seed(merchant, 'A');
+  const ends = await s.work(s.tenures(...merchants), { handlers: new Map([['handleA', { handleMany }]]) });
+  assert.ok([...ends.values()].every(({ kind }) => kind === 'worked'));
+  assert.is(deadlocks, 1);
+  assert.is(await s.commits(), 2);
+});
+
 test('an event that this release does not know keeps its own lane waiting and no other', async () => {
   await using s = await setup();
   for (const merchant of ['m1', 'm2', 'm3']) await s.seed(merchant, 'A');

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { EventDefinition, HandlerDefinition } from '../core/events/definition.ts';
 import type { HandlerContext, HandlerModule, Outcome } from '../core/events/handler.ts';
-import { isServerAway } from '../core/runtime/errors.ts';
+import { isConflict, isServerAway } from '../core/runtime/errors.ts';
 import {
   type ExecuteDependencies,
   contextFor,
@@ -120,9 +120,12 @@ export async function executeTogether(
   return stops;
 }
 
-/** Whether a call failed of what it was given, and not of a server that is gone. */
+/**
+ * Whether a call failed of what it was given: not of a server that is gone, nor of a deadlock, which is over only when all
+ * locks of the transaction are given up.
+ */
 const isFailedCall = (error: unknown): error is WindowMustShrink =>
-  error instanceof WindowMustShrink && !isServerAway(error.cause);
+  error instanceof WindowMustShrink && !isServerAway(error.cause) && !isConflict(error.cause);
 
 /** Takes back what calls have written since the last mark, in Postgres and in the ledgers. */
 function createUndo(trx: LaneTransaction, windows: readonly LaneWindow[]) {
@@ -228,7 +231,8 @@ async function run(
         'handleMany' in module
           ? (await module.handleMany([opened.event], context))[0]
           : await module.handle(opened.event, context);
-      if (outcome !== undefined) outcomes.push(outcome);
+      if (outcome === undefined) throw new Error('no outcome');
+      outcomes.push(outcome);
     } catch (error) {
       throw new WindowMustShrink(opened, error);
     }

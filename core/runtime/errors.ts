@@ -173,5 +173,8 @@ export const isInfrastructureError = (thrown: unknown): boolean => infrastructur
 export const isServerAway = (thrown: unknown): boolean =>
   !/^(40...|55P03)$/.test(infrastructureReason(thrown) ?? '40000');
 
+/** True when another transaction was in the way of this one as a whole: a deadlock, or a serialization failure. */
+export const isConflict = (thrown: unknown): boolean => infrastructureReason(thrown)?.startsWith('40') === true;
+
 /** SQLSTATE 57014: the statement ran into the deadline that was set for it. */
 export const isStatementTimeout = (thrown: unknown): boolean => codeOf(thrown) === '57014';

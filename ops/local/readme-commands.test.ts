@@ -1,5 +1,4 @@
-// test-deadline: 300s
-// test-alone: the check among the commands uses every processor there is
+// test-deadline: 600s
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
