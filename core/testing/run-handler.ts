@@ -37,7 +37,7 @@ export async function runHandler(
   db: Kysely<Database>,
   module: HandlerModule,
   events: readonly LanewayEvent[],
-  { alone = false }: { alone?: boolean } = {},
+  { alone = false, now = Date.parse('2026-11-23T12:00:00.000Z') }: { alone?: boolean; now?: number } = {},
 ): Promise<HandlerRun> {
   const run: HandlerRun = { outcomes: [], emissions: [], intents: [] };
   const outcomes: Outcome[] = [];
@@ -47,7 +47,7 @@ export async function runHandler(
       const context = {
         trx,
         signal: new AbortController().signal,
-        now: Date.parse('2026-11-23T12:00:00.000Z'),
+        now,
         keyring: testKeyring,
         emit: (_: LanewayEvent, emission: Emission) => void run.emissions.push(emission),
         intend: (_: LanewayEvent, intent: Intent) => void run.intents.push(intent),

@@ -17,7 +17,7 @@ export async function throughLane(
   const { merchantId, eventType, payload, now, eventId = crypto.randomUUID() } = event;
   const [mseq = 0] = await seedInbox(db, [{ merchantId, eventType, eventId, payload }]);
   const handled = lanewayEvent(mseq, payload, { merchantId, eventType, eventId, mseq, day: dayOf(now) });
-  const run = await runHandler(db, handler.module, [handled]);
+  const run = await runHandler(db, handler.module, [handled], { now });
   const { correlationId, traceparent, day } = handled;
   const cause = { merchantId, eventId, eventType, handler: handler.name, mseq, day, correlationId, traceparent };
   await db.transaction().execute((trx) =>
