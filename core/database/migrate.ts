@@ -73,8 +73,13 @@ const monthlyTables = ['audit_log', 'webhook_attempts', 'affiliate_clicks'] as c
 export async function ensurePartitions(db: Kysely<Database>, nowMs: number): Promise<void> {
   const day = 86_400_000;
   await sql`select ensure_day_partitions(${dayOf(nowMs - day)}::date, ${dayOf(nowMs + 7 * day)}::date)`.execute(db);
+  await ensureMonths(db, nowMs - day);
+}
+
+/** Makes the partitions of a month and of the two after it, of all tables that have months. */
+export async function ensureMonths(db: Kysely<Database>, firstMs: number): Promise<void> {
   for (const table of monthlyTables)
-    await sql`select ensure_month_partitions(${table}, ${dayOf(nowMs - day)}::date, 3)`.execute(db);
+    await sql`select ensure_month_partitions(${table}, ${dayOf(firstMs)}::date, 3)`.execute(db);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { type Postgres, connectPostgres } from '../clients/postgres.ts';
-import { ensurePartitions, migrate } from '../database/migrate.ts';
+import { ensureMonths, ensurePartitions, migrate } from '../database/migrate.ts';
 
 /**
  * Fresh stores for one test file: a database of its own, copied from a migrated template, on the servers that the test
@@ -48,6 +48,8 @@ async function ensureTemplate(admin: pg.Client, adminUrl: string): Promise<void>
     const template = connectPostgres({ ...options, url: withDatabase(adminUrl, TEMPLATE) });
     await migrate(template.db);
     await ensurePartitions(template.db, Date.now());
+    // For tests whose time stands still, whenever they are run.
+    await ensureMonths(template.db, Date.parse('2026-11-01T00:00:00.000Z'));
     await template.close();
     await admin.query(`alter database ${TEMPLATE} is_template true`);
   } finally {
