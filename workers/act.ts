@@ -16,6 +16,7 @@ import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from '.
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
 import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
+import { type WindowPlan, eventsUpTo, passed, shrink } from './window-plan.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
 import { newOwner } from '../core/runtime/ids.ts';
@@ -63,14 +64,10 @@ export const newTenure = (worker: string): Tenure => ({ owner: newOwner(), worke
 
 const LEASE_MARGIN_MS = 5_000;
 
-interface Visit {
+interface Visit extends WindowPlan {
   merchantId: string;
   tenure: Tenure;
   stop: AbortSignal;
-  /** Sizes of the next windows while a failed one is being narrowed down; empty: full windows. */
-  plan: number[];
-  /** Events still to be handled carefully after a death. */
-  carefulLeft: number;
   /** What the last visit died of, until its death is counted. */
   deadly: Pair | undefined;
   /** The lane's, as last read. */
@@ -188,21 +185,6 @@ async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
   }
 }
 
-/** Plans the next windows: up to a known culprit and then it alone, or halves where nobody can say which it was. */
-function shrink(visit: Visit, size: number, index: number | undefined): void {
-  const rest = visit.plan.slice(1);
-  if (index !== undefined && index > 0) visit.plan = [index, 1, ...rest];
-  else if (index === 0) visit.plan = [1, ...rest];
-  else visit.plan = [Math.floor(size / 2), Math.ceil(size / 2), ...rest];
-}
-
-/** The cursor passed `count` events: the plan and the careful stretch shorten by them. */
-function passed(visit: Visit, count: number): void {
-  visit.carefulLeft = Math.max(0, visit.carefulLeft - count);
-  const [first, ...rest] = visit.plan;
-  if (first !== undefined) visit.plan = first > count ? [first - count, ...rest] : rest;
-}
-
 async function takeStep(
   deps: ActDependencies,
   trx: LaneTransaction,
@@ -290,12 +272,6 @@ async function readOpen(trx: LaneTransaction, merchantId: string, lane: LaneStat
 function afterCommit(visit: Visit, cursor: number, events: number): void {
   visit.tenure.expectedCursor = cursor;
   passed(visit, events);
-}
-
-/** How many events a window may have that leads up to what the last visit died of, or is it. */
-function eventsUpTo(deadly: Pair | undefined, cursor: number): number {
-  if (deadly === undefined || deadly.mseq <= cursor) return Number.POSITIVE_INFINITY;
-  return Math.max(1, deadly.mseq - cursor - 1);
 }
 
 const noteOf = ({ inHand }: ActDependencies, { carefulLeft, merchantId }: Visit) =>

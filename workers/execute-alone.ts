@@ -10,7 +10,15 @@ import {
 } from '../core/runtime/errors.ts';
 import { backoffMs } from '../core/runtime/retry.ts';
 import type { Delivery } from './deliveries.ts';
-import { type ExecuteDependencies, contextFor, heldKey, moduleOf, newDelivery, settlePair } from './execute.ts';
+import {
+  type ExecuteDependencies,
+  contextFor,
+  handleOne,
+  heldKey,
+  moduleOf,
+  newDelivery,
+  settlePair,
+} from './execute.ts';
 import type { LaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger } from './settle.ts';
 import type { Pair } from './in-hand.ts';
@@ -134,11 +142,7 @@ async function attempt(
   input.running(pair);
   try {
     const module = moduleOf(deps, handler.name);
-    const outcome =
-      'handleMany' in module
-        ? (await module.handleMany([input.opened.event], context))[0]
-        : await module.handle(input.opened.event, context);
-    if (outcome === undefined) throw new Error(`${handler.name} gave no outcome`);
+    const outcome = await handleOne(module, handler.name, input.opened.event, context);
     await savepoint.releaseSavepoint('handler').execute();
     return { end: outcome, ledger };
   } catch (thrown) {

@@ -5,6 +5,7 @@ import { isConflict, isServerAway } from '../core/runtime/errors.ts';
 import {
   type ExecuteDependencies,
   contextFor,
+  handleOne,
   heldKey,
   holdKeyOf,
   moduleOf,
@@ -135,9 +136,7 @@ function createUndo(trx: LaneTransaction, windows: readonly LaneWindow[]) {
       // In one statement: released, it is gone, and so savepoints do not pile up.
       await (marked === undefined ? sql`savepoint call` : sql`release savepoint call; savepoint call`).execute(trx);
       marked = windows.flatMap(({ ledger }) =>
-        [ledger.settlements, ledger.deliveries, ledger.finished, ledger.outbox, ledger.intents].map(
-          (rows) => [rows, rows.length] as const,
-        ),
+        Object.values(ledger).map((rows: unknown[]) => [rows, rows.length] as const),
       );
     },
     async undo() {
@@ -227,12 +226,7 @@ async function run(
     running?.([opened]);
     await note?.({ mseq: opened.row.mseq, handler });
     try {
-      const outcome =
-        'handleMany' in module
-          ? (await module.handleMany([opened.event], context))[0]
-          : await module.handle(opened.event, context);
-      if (outcome === undefined) throw new Error('no outcome');
-      outcomes.push(outcome);
+      outcomes.push(await handleOne(module, handler, opened.event, context));
     } catch (error) {
       throw new WindowMustShrink(opened, error);
     }

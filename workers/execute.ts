@@ -1,7 +1,8 @@
 import { eventRow } from '../core/database/outbox.ts';
 import { buildEvent } from '../core/events/build.ts';
 import type { HandlerDefinition } from '../core/events/definition.ts';
-import type { HandlerContext, HandlerModule } from '../core/events/handler.ts';
+import type { LanewayEvent } from '../core/events/envelope.ts';
+import type { HandlerContext, HandlerModule, Outcome } from '../core/events/handler.ts';
 import type { Registry } from '../core/events/registry.ts';
 import type { Keyring } from '../core/people/keyring.ts';
 import { derivedEventId } from '../core/runtime/ids.ts';
@@ -104,6 +105,19 @@ export function contextFor(
       });
     },
   };
+}
+
+/** Hands one event to a handler of either shape. */
+export async function handleOne(
+  module: HandlerModule,
+  handler: string,
+  event: LanewayEvent,
+  context: HandlerContext,
+): Promise<Outcome> {
+  const outcome =
+    'handleMany' in module ? (await module.handleMany([event], context))[0] : await module.handle(event, context);
+  if (outcome === undefined) throw new Error(`${handler} gave no outcome`);
+  return outcome;
 }
 
 export function moduleOf(deps: ExecuteDependencies, handler: string): HandlerModule {

@@ -21,6 +21,8 @@ test('what was in hand is answered once, to whoever comes next, and does not sta
   await inHand.note('a:{b}', { mseq: 8, handler: 'first' });
   await inHand.clear('a:{b}');
   assert.is(await inHand.take('a:{b}'), undefined);
+  await redis.set(inHandKey(prefix, 'a:{b}'), 'of another release');
+  assert.is(await inHand.take('a:{b}'), undefined, 'what cannot be read holds no lane up');
   redis.disconnect();
 });
 

@@ -48,10 +48,11 @@ export function createInHand({ redis, prefix, log }: { redis: Redis; prefix: str
       const value = JSON.stringify({ mseq, handler });
       await ask('noting what is in hand', () => redis.set(inHandKey(prefix, merchantId), value, 'PX', KEPT_MS));
     },
-    async take(merchantId) {
-      const value = await ask('reading what was in hand', () => redis.getdel(inHandKey(prefix, merchantId)));
-      return typeof value === 'string' ? pairSchema.parse(JSON.parse(value)) : undefined;
-    },
+    take: (merchantId) =>
+      ask('reading what was in hand', async () => {
+        const value = await redis.getdel(inHandKey(prefix, merchantId));
+        return value === null ? undefined : pairSchema.parse(JSON.parse(value));
+      }),
     async clear(merchantId) {
       await ask('clearing what was in hand', () => redis.del(inHandKey(prefix, merchantId)));
     },
