@@ -1,13 +1,5 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { awsClient } from './aws.ts';
 
 /** The only place where this client is made. Region, credentials and endpoint come from the SDK's own environment. */
-export const connectSQS = (): SQSClient =>
-  new SQSClient({
-    maxAttempts: 3,
-    requestHandler: {
-      connectionTimeout: 3_000,
-      requestTimeout: 30_000,
-      httpAgent: { maxSockets: 100 },
-      httpsAgent: { maxSockets: 100 },
-    },
-  });
+export const connectSQS = (): SQSClient => new SQSClient(awsClient());

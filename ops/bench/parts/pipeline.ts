@@ -29,6 +29,9 @@ interface Cost {
   emulator: number;
 }
 
+/** Whose SQS client a consumer has: the one that sqs-consumer makes when it is given none, or ours. */
+type PeerClient = 'its-own' | 'ours';
+
 /**
  * From an SQS message to the committed effect, everything on, in CPU seconds of the one process: the emulator bounds
  * events per second for everybody. The process first works a load by which its code is compiled, as it is in a process that
@@ -42,10 +45,14 @@ export async function runPipeline(context: BenchContext) {
     warmUp: productEvents({ merchants: ids, each: 25, salt: 'warm' }),
     measured: productEvents({ merchants: ids, each: 50 }),
   };
-  const costs: Record<'ours' | 'sqsConsumer', Cost[]> = { ours: [], sqsConsumer: [] };
+  const costs: Record<'ours' | 'sqsConsumer' | 'sqsConsumerWithOurClient', Cost[]> = {
+    ours: [],
+    sqsConsumer: [],
+    sqsConsumerWithOurClient: [],
+  };
   const best = await bestOf(
     worthTrying(context, [8, 2]),
-    async (consumers) => 1 / (await runPeer(context, load, consumers)).own,
+    async (consumers) => 1 / (await runPeer(context, load, consumers, 'its-own')).own,
   );
   say(`sqs-consumer with ${best.setting} consumers`);
   const rounds = await holdContest({
@@ -53,7 +60,9 @@ export async function runPipeline(context: BenchContext) {
     say,
     contenders: {
       ours: async () => keep(costs.ours, await runOurs(context, load)),
-      sqsConsumer: async () => keep(costs.sqsConsumer, await runPeer(context, load, best.setting)),
+      sqsConsumer: async () => keep(costs.sqsConsumer, await runPeer(context, load, best.setting, 'its-own')),
+      sqsConsumerWithOurClient: async () =>
+        keep(costs.sqsConsumerWithOurClient, await runPeer(context, load, best.setting, 'ours')),
     },
   });
   const stages = await profileOurs(context, load);
@@ -62,7 +71,11 @@ export async function runPipeline(context: BenchContext) {
     unit: 'CPU seconds of the process for 1,000 events',
     ...medians,
     ...judged,
-    servers: { ours: medianCost(costs.ours), sqsConsumer: medianCost(costs.sqsConsumer) },
+    servers: {
+      ours: medianCost(costs.ours),
+      sqsConsumer: medianCost(costs.sqsConsumer),
+      sqsConsumerWithOurClient: medianCost(costs.sqsConsumerWithOurClient),
+    },
     stages,
     pairs,
     events: load.measured.length,
@@ -93,11 +106,12 @@ async function runOurs(context: BenchContext, load: Load, profile?: string): Pro
   return cost;
 }
 
-async function runPeer(context: BenchContext, load: Load, consumers: number): Promise<Cost> {
+async function runPeer(context: BenchContext, load: Load, consumers: number, client: PeerClient): Promise<Cost> {
   await using fleet = await createFleet(context.servers);
   const { db, url } = fleet.database;
   await createSeen(db);
   const consumer = await fleet.startProgram('peers/sqs-consumer-process.ts', {
+    CLIENT: client,
     CONSUMERS: String(consumers),
     POSTGRES_URL: url,
     QUEUE_URL: fleet.queueUrl,

@@ -24,7 +24,8 @@ const { pool } = connectPostgres({
   statementTimeoutMs: 30_000,
   idleInTransactionTimeoutMs: 30_000,
 });
-const sqs = connectSQS();
+/** Whoever gives it none gets one that it makes itself, as most programs do. */
+const client = setting('CLIENT') === 'ours' ? { sqs: connectSQS() } : {};
 
 async function applyBatch(messages: Message[]): Promise<Message[]> {
   const groups = Map.groupBy(messages, (message) => message.Attributes?.MessageGroupId);
@@ -44,7 +45,7 @@ async function applyBatch(messages: Message[]): Promise<Message[]> {
 const running = Array.from({ length: consumers }, () =>
   Consumer.create({
     queueUrl: setting('QUEUE_URL'),
-    sqs,
+    ...client,
     batchSize: 10,
     waitTimeSeconds: 20,
     visibilityTimeout: 30,

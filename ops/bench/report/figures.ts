@@ -12,6 +12,7 @@ const names: Readonly<Record<string, string>> = {
   bareLoop: 'bare loop, no queue',
   bullmqAddBulk: 'BullMQ addBulk(100)',
   sqsConsumer: 'sqs-consumer',
+  sqsConsumerWithOurClient: 'sqs-consumer with our SQS client',
   quietAlone: 'p99, quiet merchants alone',
   quietBesideNoisy: 'p99, beside a noisy one',
   failing0: 'no merchant fails',

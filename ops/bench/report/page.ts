@@ -143,7 +143,8 @@ function pipelineSection({ pipeline }: Results, image: Image): string {
   return `### Pipeline
 
 From a message in SQS to the committed effect, everything on, in CPU seconds for 1,000 events. sqs-consumer receives full
-batches from the same FIFO queue, keeps groups in order and applies an event in a transaction.
+batches from the same FIFO queue, keeps groups in order and applies an event in a transaction. It makes its SQS client itself
+where it is given none; with ours, which sends its requests another way, it is measured as well.
 
 ${image('pipeline', 'Pipeline')}
 ${table(['', 'own process', 'Postgres', 'Redis', 'emulator', 'Laneway is', 'asked for'], rows)}
