@@ -5,7 +5,7 @@ import {
   type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../core/runtime/clock.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
@@ -66,9 +66,7 @@ const DAY_MS = 86_400_000;
 
 /** Hashed: ids may be longer than a key may be, and may hold anything that a separator could be. */
 export const markKey = ({ merchantId, eventId }: MarkedEvent): string =>
-  createHash('sha256')
-    .update(JSON.stringify([merchantId, eventId]))
-    .digest('base64url');
+  hash('sha256', JSON.stringify([merchantId, eventId]), 'base64url');
 
 export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: DedupeOptions): Dedupe {
   const reading = onceWhileFailing(log, 'looking up marks in DynamoDB');

@@ -27,7 +27,7 @@ export type Pointer = WakeEntry['pointers'][number];
 
 /**
  * KEYS: the wait lists. ARGV: cap, now, then for each list: key prefix, number of pointers, and for each of these: id, name,
- * data. A pointer that is there already is left.
+ * data. A pointer that is there already stays in its place.
  */
 const ADD = `
 local cap, now, at = tonumber(ARGV[1]), ARGV[2], 3
@@ -39,10 +39,9 @@ for i = 1, #KEYS do
   for n = at, at + 3 * (count - 1), 3 do
     if #added >= room then break end
     local job = prefix .. ARGV[n]
-    if redis.call('HSETNX', job, 'name', ARGV[n + 1]) == 1 then
-      redis.call('HSET', job, 'data', ARGV[n + 2], 'opts', '{}', 'timestamp', now, 'delay', 0, 'priority', 0)
-      added[#added + 1] = ARGV[n]
-    end
+    local fields = redis.call('HSET', job, 'name', ARGV[n + 1], 'data', ARGV[n + 2], 'opts', '{}', 'timestamp', now,
+      'delay', 0, 'priority', 0)
+    if fields > 0 then added[#added + 1] = ARGV[n] end
   end
   at = at + 3 * count
   if #added > 0 then redis.call('LPUSH', KEYS[i], unpack(added)) end

@@ -139,12 +139,13 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   lifecycle.onStop('spans', () => spans.stop());
   const prefix = bullPrefix(config.stack);
 
-  const connect = (poolSize: number) => {
+  const connect = (poolSize: number, plannedOnce = false) => {
     const postgres = connectPostgres({
       url: config.postgresUrl,
       access: postgresAccess(config),
       poolSize,
       indexesOnly: true,
+      plannedOnce,
       applicationName: worker,
       statementTimeoutMs: config.leaseMs,
       idleInTransactionTimeoutMs: idleInTransactionMs(config),
@@ -155,7 +156,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   };
   // Pools of their own: lanes that are slow, all at once, keep neither intake nor the sweeper from a connection.
   const { db, pool } = connect(config.postgresPool);
-  const { db: intakeDb } = connect(config.intakePool);
+  const { db: intakeDb } = connect(config.intakePool, true);
   const { db: backgroundDb } = connect(config.backgroundPool);
   const redis = connectRedis(config.redisUrl, worker);
   lifecycle.onStop('redis', () => Promise.resolve(redis.disconnect()));
@@ -321,9 +322,9 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     accepted: (queue, count) => metrics.count('eventsAccepted', { queue }, count),
     wake: createWakeBatches({
       wake: async (entries) => {
-        await lanes.addPointers(entries);
         const merchants = entries.map((entry) => entry.merchantId);
-        await activations.wake(merchants);
+        // In this order on one connection, and nobody waits for the first before the second is sent.
+        await Promise.all([lanes.addPointers(entries), activations.wake(merchants)]);
         return merchants;
       },
     }),

@@ -26,6 +26,8 @@ import { type BenchEvent, benchRegistry } from './load.ts';
 export interface Ours extends AsyncDisposable {
   config: Config;
   db: Kysely<Database>;
+  /** The intake's connections, as a worker has them apart. */
+  intakeDb: Kysely<Database>;
   /** Inbox, pointers and activations, in the order given. */
   accept(events: readonly AcceptableEvent[]): Promise<void>;
   /** One event, as one of many that arrive on their own: what comes while a transaction runs goes together in the next. */
@@ -64,15 +66,19 @@ export const benchSettings = ({
 export async function createOurs(options: OursOptions): Promise<Ours> {
   const config = loadConfig(benchSettings(options));
   const prefix = bullPrefix(config.stack);
-  const postgres = connectPostgres({
-    url: config.postgresUrl,
-    poolSize: config.postgresPool,
-    indexesOnly: true,
-    applicationName: 'laneway-bench-worker',
-    statementTimeoutMs: config.leaseMs,
-    idleInTransactionTimeoutMs: Math.floor(config.leaseMs / 2),
-    lockTimeoutMs: config.leaseMs,
-  });
+  const connect = (poolSize: number, plannedOnce: boolean) =>
+    connectPostgres({
+      url: config.postgresUrl,
+      poolSize,
+      indexesOnly: true,
+      plannedOnce,
+      applicationName: 'laneway-bench-worker',
+      statementTimeoutMs: config.leaseMs,
+      idleInTransactionTimeoutMs: Math.floor(config.leaseMs / 2),
+      lockTimeoutMs: config.leaseMs,
+    });
+  const postgres = connect(config.postgresPool, false);
+  const intake = connect(config.intakePool, true);
   const redis = connectRedis(config.redisUrl, 'laneway-bench-worker');
   const lanes = createLanes({ redis, prefix, cap: config.laneCap, clock, log: silentLog });
   const activations = createActivations({
@@ -82,10 +88,9 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
   let actors: Actors | undefined;
 
   const wake = async (entries: readonly WakeEntry[]) => {
-    await lanes.addPointers(entries);
-    await activations.wake(entries.map((entry) => entry.merchantId));
+    await Promise.all([lanes.addPointers(entries), activations.wake(entries.map((entry) => entry.merchantId))]);
   };
-  const run = (events: readonly AcceptableEvent[]) => acceptBatch(postgres.db, events, { clock });
+  const run = (events: readonly AcceptableEvent[]) => acceptBatch(intake.db, events, { clock });
   const batches = createAcceptBatches({ run, clock });
   const wakeFor = async (events: readonly AcceptableEvent[], verdicts: readonly AcceptResult[]) => {
     const judged = events.flatMap((event, i) => {
@@ -97,6 +102,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
   return {
     config,
     db: postgres.db,
+    intakeDb: intake.db,
     wake,
     accept: async (events) => wakeFor(events, await run(events)),
     acceptOne: async (event) => wakeFor([event], await batches.accept([event])),
@@ -123,7 +129,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
       await actors?.stop(config.leaseMs);
       await activations.close();
       redis.disconnect();
-      await postgres.close();
+      await Promise.all([postgres.close(), intake.close()]);
     },
   };
 }

@@ -54,13 +54,13 @@ async function runOurs({ servers }: BenchContext, events: readonly BenchEvent[])
   await using ours = await createOurs({ postgresUrl: database.url, redisUrl: servers.redisUrl, stack: 'bench' });
   const [queue] = topologyOf(benchRegistry, 'bench').queues;
   if (queue === undefined) throw new Error('the bench registry has no queue');
-  const batches = createAcceptBatches({ run: (batch) => acceptBatch(ours.db, batch, { clock }), clock });
+  const batches = createAcceptBatches({ run: (batch) => acceptBatch(ours.intakeDb, batch, { clock }), clock });
   const pipeline = createPipeline({
     queue,
     queueUrl: 'queue',
     deadLetterUrl: 'dead-letters',
     registry: benchRegistry,
-    db: ours.db,
+    db: ours.intakeDb,
     sqs: deletesAtOnce,
     s3: unused,
     bucket: 'unused',
