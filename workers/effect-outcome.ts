@@ -252,8 +252,8 @@ async function deadLetterOf(
   now: number,
 ): Promise<OutboxRow> {
   const definition = registry.get(intent.eventType);
-  const { rows } = await sql<{ body: Buffer; sourceQueue: string }>`
-    select body, source_queue as "sourceQueue" from inbox
+  const { rows } = await sql<{ body: Buffer; keyId: string | null; sourceQueue: string }>`
+    select body, key_id as "keyId", source_queue as "sourceQueue" from inbox
     where merchant_id = ${key.merchantId} and day = ${intent.day}::date and mseq = ${intent.mseq}
   `.execute(trx);
   const received = rows[0];
@@ -273,7 +273,7 @@ async function deadLetterOf(
     ordinal: now,
     // Partitions with unsettled events stay, but an intent can outlive its event's settlement.
     body: received?.body ?? Buffer.from(JSON.stringify({ bodyIn: 'intent', desired: intent.desired })),
-    sealed: definition.person !== undefined,
+    sealed: received === undefined ? definition.person !== undefined : received.keyId !== null,
     reference: { day: intent.day, mseq: intent.mseq },
   });
   // One event can fail for several objects at once, and again after a redrive. The row is written exactly once, with the

@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 43;
+export const schemaVersion = 46;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -39,6 +39,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0041-monthly-tables': () => import('./migrations/0041-monthly-tables.ts'),
   '0042-unused-table': () => import('./migrations/0042-unused-table.ts'),
   '0043-first-keys': () => import('./migrations/0043-first-keys.ts'),
+  '0046-sealed-bodies': () => import('./migrations/0046-sealed-bodies.ts'),
 };
 
 const provider: MigrationProvider = {

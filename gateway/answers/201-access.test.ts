@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { searchPostgres } from '../../core/testing/search-stores.ts';
 import { startGateway } from '../testing/start-gateway.ts';
 import { exportAuditLog } from '../../core/contexts/access/export-audit-log.ts';
 import { silentLog } from '../../core/runtime/log.ts';
@@ -118,6 +119,33 @@ test('an account keeps an owner, and the database keeps no name or address that 
   assert.equal([erased.status, JSON.parse(erased.text)], [202, { keysDestroyed: 1 }]);
   const { name, email, role } = await read();
   assert.equal([name, email, role], [null, null, 'owner']);
+});
+
+test('an affiliate keeps no name of the customer that it is; one from an earlier release, until the customer is erased', async () => {
+  await using gateway = await startGateway();
+  const as = await gateway.addMerchant('shop-1');
+  const { db } = gateway.world.postgres;
+  const body = { name: 'The blog', commissionPpm: 50_000, customerRef: 'customer-77' };
+  const saved = await gateway.call('/v1/affiliates/blog', { as, method: 'PUT', body });
+  assert.is(saved.status, 204);
+  assert.equal(await searchPostgres(db, 'customer-77'), []);
+  await sql`
+    insert into affiliates (merchant_id, affiliate_id, name, commission_ppm, customer_ref, updated_at)
+    select merchant_id, 'old', 'The blog', 1, case merchant_id when 'shop-1' then 'customer-77' else 'customer-78' end, now()
+    from unnest(array['shop-1', 'shop-2']) merchant_id
+  `.execute(db);
+  assert.equal(await searchPostgres(db, 'customer-77'), ['affiliates']);
+  const erased = await gateway.call('/v1/erasures', { as, body: { personId: 'customer-77' } });
+  assert.is(erased.status, 202);
+  assert.equal(await searchPostgres(db, 'customer-77'), []);
+  assert.equal(await searchPostgres(db, 'customer-78'), ['affiliates']);
+  const rows = await db
+    .selectFrom('affiliates')
+    .select('customer_subject')
+    .where('merchant_id', '=', 'shop-1')
+    .execute();
+  assert.equal(rows.length, 2);
+  assert.equal(rows[0], rows[1]);
 });
 
 test.run();

@@ -8,6 +8,7 @@ import * as schemas from './access-schemas.ts';
 import { listApiKeys, listUsers } from '../../core/contexts/access/reads.ts';
 import { type AuditedChange, recordChange } from '../../core/operations/record-change.ts';
 import { exceeding, scopesOfRole } from '../../core/contexts/access/scopes.ts';
+import { forgetCustomer } from '../../core/contexts/affiliates/writes.ts';
 import { addUser, changeUser, readableUsers, subjectOfUser } from '../../core/contexts/access/users.ts';
 import { issueApiKey, revokeApiKey, rotateApiKey } from '../../core/contexts/access/writes.ts';
 import type { Database } from '../../core/database/tables.ts';
@@ -271,6 +272,7 @@ export function addAccessRoutes(app: OpenAPIHono<GatewayEnv>, { db, clock, keyri
     const subjectId = 'userId' in asked ? subjectOfUser(asked.userId) : asked.personId;
     const erased = await change(c, async (trx, merchantId) => {
       const keys = await eraseSubject(trx, keyring, { merchantId, subjectId }, clock.now());
+      await forgetCustomer(trx, keyring, merchantId, subjectId);
       // By its keys: the record must not name whom it says was erased.
       return { result: { keysDestroyed: keys.length }, action: 'person.erased', subject: keys.join(' ') };
     });

@@ -128,7 +128,7 @@ const followRoute = createRoute({
 export const affiliateRoutes = [saveRoute, programRoute, linkRoute, balancesRoute, statementsRoute, followRoute];
 
 export function addAffiliateRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
-  const { db, clock, corePlatformSecret } = dependencies;
+  const { db, clock, keyring, corePlatformSecret } = dependencies;
 
   app.openapi(balancesRoute, async (c) => {
     const merchantId = c.get('merchantId');
@@ -156,7 +156,7 @@ export function addAffiliateRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: G
     const subject = c.req.valid('param').affiliateId;
     const wanted = c.req.valid('json');
     await makeChange(dependencies, c, async (trx, merchantId, nowMs) => {
-      await saveAffiliate(trx, merchantId, { affiliateId: subject, ...wanted }, nowMs);
+      await saveAffiliate(trx, keyring, merchantId, { affiliateId: subject, ...wanted }, nowMs);
       const after = { commissionPpm: wanted.commissionPpm, state: wanted.state };
       return { result: undefined, action: 'affiliate.saved', subject, after };
     });

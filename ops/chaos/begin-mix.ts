@@ -61,7 +61,9 @@ export async function beginMix(
         unknownMessages: await countUnknown(admin),
         reports: {
           ...reportAds(events, await readReportFigures(admin)),
-          ...reportMoney(events, await readMoney(admin)),
+          ...reportMoney(events, await readMoney(admin), (merchantId, customer) =>
+            keyring.pseudonym(merchantId, customer).toString('hex'),
+          ),
         },
       });
       return { judgement, rested, emitted: held.emitted.map(asSent) };

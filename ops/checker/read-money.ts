@@ -36,12 +36,12 @@ export async function readMoney(db: Kysely<Database>, standardPlan = 'starter'):
     merchantId: string;
     affiliateId: string;
     commissionPpm: number;
-    customerRef: string | null;
+    customer: string | null;
     windowDays: number;
     rule: ProgramTerms['rule'];
   }>`
     select a.merchant_id as "merchantId", affiliate_id as "affiliateId", commission_ppm as "commissionPpm",
-      customer_ref as "customerRef", coalesce(window_days, 30) as "windowDays", coalesce(rule, 'last_click') as rule
+      encode(customer_subject, 'hex') as customer, coalesce(window_days, 30) as "windowDays", coalesce(rule, 'last_click') as rule
     from affiliates a left join affiliate_programs p on p.merchant_id = a.merchant_id where state = 'active'`);
   const programs = [...Map.groupBy(affiliates, ({ merchantId }) => merchantId)].map(
     ([merchantId, group]): [string, ProgramTerms] => [

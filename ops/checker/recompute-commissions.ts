@@ -7,7 +7,8 @@ import type { SentEvent } from './recompute-invoices.ts';
 export interface AffiliateTerms {
   affiliateId: string;
   commissionPpm: number;
-  customerRef: string | null;
+  /** Which customer it is, as a keyed hash in hexadecimal. */
+  customer: string | null;
 }
 
 export interface ProgramTerms {
@@ -15,6 +16,8 @@ export interface ProgramTerms {
   rule: 'last_click' | 'first_click';
   affiliates: readonly AffiliateTerms[];
 }
+
+export type HashOfCustomer = (merchantId: string, customer: string) => string;
 
 interface Order {
   amount: bigint;
@@ -33,10 +36,12 @@ const share = (amount: bigint, numerator: bigint, denominator: bigint): bigint =
 /**
  * Minor units by `merchant affiliate currency`: commissions less what refunds took back. Events in the order in which they
  * were sent; of several about one order or refund the first counts. Clicks are those that the events carry.
+ * @param hashOf the keyed hash, in hexadecimal, of a customer of a merchant
  */
 export function recomputeCommissions(
   events: readonly SentEvent[],
   programs: ReadonlyMap<string, ProgramTerms>,
+  hashOf: HashOfCustomer,
 ): Map<string, number> {
   const orders = new Map<string, Order>();
   const refunds = new Map<string, Map<string, bigint>>();
@@ -48,7 +53,11 @@ export function recomputeCommissions(
       const refundId = typeof payload['refundId'] === 'string' ? payload['refundId'] : eventId;
       if (!known.has(refundId)) known.set(refundId, whole(payload['amountMinor']));
       refunds.set(key, known);
-    } else if (!orders.has(key)) orders.set(key, orderOf(payload, programs.get(merchantId)));
+    } else if (!orders.has(key))
+      orders.set(
+        key,
+        orderOf(payload, programs.get(merchantId), (customer) => hashOf(merchantId, customer)),
+      );
   }
   const owed = new Map<string, number>();
   for (const [key, { amount, currency, affiliateId, commission }] of orders) {
@@ -65,7 +74,11 @@ export function recomputeCommissions(
 
 const DAY_MS = 86_400_000;
 
-function orderOf(payload: SentEvent['payload'], program: ProgramTerms | undefined): Order {
+function orderOf(
+  payload: SentEvent['payload'],
+  program: ProgramTerms | undefined,
+  hashOf: (customer: string) => string,
+): Order {
   const amount = whole(payload['amountMinor']);
   const nobody = {
     amount,
@@ -85,7 +98,8 @@ function orderOf(payload: SentEvent['payload'], program: ProgramTerms | undefine
     if (later || tie) best = { at, terms };
   }
   if (best === undefined) return nobody;
-  const { affiliateId, commissionPpm, customerRef } = best.terms;
-  if (customerRef !== null && customerRef === payload['customerRef']) return nobody;
+  const { affiliateId, commissionPpm, customer } = best.terms;
+  const orderedBy = payload['customerRef'];
+  if (customer !== null && typeof orderedBy === 'string' && customer === hashOf(orderedBy)) return nobody;
   return { ...nobody, affiliateId, commission: share(amount, BigInt(commissionPpm), 1_000_000n) };
 }

@@ -10,10 +10,12 @@ import { processIngestedPerformanceData } from '../../core/contexts/analytics/pr
 import { runBillingCycle } from '../../core/contexts/billing/run-billing-cycle.ts';
 import { choosePlan } from '../../core/contexts/billing/writes.ts';
 import { registry } from '../../core/events/registry.ts';
+import { testKeyring } from '../../core/testing/keyring.ts';
 import { lanewayEvent, runHandler } from '../../core/testing/run-handler.ts';
 import { createWorld } from '../../core/testing/world.ts';
 
 const NOON = Date.parse('2026-11-23T12:00:00.000Z');
+const hashOf = (merchantId: string, customer: string) => testKeyring.pseudonym(merchantId, customer).toString('hex');
 /** The same each time. */
 const numbers = (seed: number) => {
   let state = seed;
@@ -94,7 +96,7 @@ test('commissions and invoices are what an independent reckoning comes to; a cen
           customerRef: 'customer-3',
           state: 'active',
         } as const;
-        await saveAffiliate(trx, merchantId, affiliate, NOON);
+        await saveAffiliate(trx, testKeyring, merchantId, affiliate, NOON);
       }
     await choosePlan(trx, 'shop-1', { planId: 'growth', fromDay: '2026-01-01' }, NOON);
     await choosePlan(trx, 'shop-2', { planId: 'growth', fromDay: '2026-10-04' }, NOON);
@@ -112,7 +114,7 @@ test('commissions and invoices are what an independent reckoning comes to; a cen
       ]);
     }
   }
-  const good = reportMoney(sent, await readMoney(db));
+  const good = reportMoney(sent, await readMoney(db), hashOf);
   assert.equal([good.commissions.differences, good.invoices.differences], [[], []]);
   assert.equal([good.commissions.match, good.invoices.match], [true, true]);
   assert.ok((good.commissions.ours['EUR'] ?? 0) > 10_000 && (good.invoices.ours['JPY'] ?? 0) > 0);
@@ -123,7 +125,7 @@ test('commissions and invoices are what an independent reckoning comes to; a cen
   await sql`alter table affiliate_transfers disable trigger append_only`.execute(db);
   await sql`delete from affiliate_transfers where (merchant_id, transfer_id) = (
     select merchant_id, transfer_id from affiliate_transfers where kind = 'clawback' limit 1)`.execute(db);
-  const bad = reportMoney(sent, await readMoney(db));
+  const bad = reportMoney(sent, await readMoney(db), hashOf);
   assert.equal([bad.commissions.match, bad.invoices.match], [false, false]);
   assert.equal([bad.commissions.differences.length, bad.invoices.differences.length], [1, 2]);
 });

@@ -1,5 +1,5 @@
 import type { MoneyHeld } from './read-money.ts';
-import { recomputeCommissions } from './recompute-commissions.ts';
+import { type HashOfCustomer, recomputeCommissions } from './recompute-commissions.ts';
 import { type SentEvent, recomputeInvoices } from './recompute-invoices.ts';
 
 /** A total by currency, what it should be, and whether every single figure behind it is the same. */
@@ -40,10 +40,11 @@ function totals(figures: ReadonlyMap<string, number>): Record<string, number> {
 export const reportMoney = (
   events: readonly SentEvent[],
   held: MoneyHeld,
+  hashOf: HashOfCustomer,
 ): Record<'commissions' | 'invoices', Report> => {
   const invoices = compareFigures(held.invoices, recomputeInvoices(events, held.plans, held.standard));
   return {
-    commissions: compareFigures(held.commissions, recomputeCommissions(events, held.programs)),
+    commissions: compareFigures(held.commissions, recomputeCommissions(events, held.programs, hashOf)),
     invoices: {
       ...invoices,
       match: invoices.match && held.crooked.length === 0,

@@ -71,7 +71,8 @@ async function openShop(
   { startMs, nowMs, appsUrl, keyring }: ShopSettings,
 ): Promise<void> {
   for (const choice of plansOf(number, startMs)) await choosePlan(trx, merchantId, choice, nowMs);
-  for (const affiliate of affiliates) await saveAffiliate(trx, merchantId, { ...affiliate, state: 'active' }, nowMs);
+  for (const affiliate of affiliates)
+    await saveAffiliate(trx, keyring, merchantId, { ...affiliate, state: 'active' }, nowMs);
   if (number % 2 === 1) await saveProgram(trx, merchantId, { windowDays: 7, rule: 'first_click' }, nowMs);
   for (const contact of contactsAt(merchantId, number))
     await saveRecipient(trx, keyring, merchantId, { ...contact, locale: number % 3 === 0 ? 'de' : 'en' }, nowMs);

@@ -141,9 +141,11 @@ async function check(
     messages: await readMessages(adNetworkUrl),
   };
   const events = effectiveEvents(sent, evidence);
+  const keyring = keyringOf(stack.secrets);
+  const hashOf = (merchantId: string, customer: string) => keyring.pseudonym(merchantId, customer).toString('hex');
   return {
     report: checkRun(sent, evidence),
-    reports: { ...reportAds(events, await readReportFigures(db)), ...reportMoney(events, await readMoney(db)) },
+    reports: { ...reportAds(events, await readReportFigures(db)), ...reportMoney(events, await readMoney(db), hashOf) },
   };
 }
 

@@ -9,6 +9,7 @@ import { issueAffiliateStatements } from './issue-affiliate-statements.ts';
 import { readBalances } from './reads.ts';
 import { saveAffiliate, saveProgram } from './writes.ts';
 import { runTwice } from '../../testing/duplicate.ts';
+import { testKeyring } from '../../testing/keyring.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
 import { type World, createWorld } from '../../testing/world.ts';
 
@@ -51,7 +52,7 @@ async function setUp() {
       ['video', 100_000],
     ] as const) {
       const affiliate = { affiliateId, name: affiliateId, commissionPpm, customerRef: `c-${affiliateId}` };
-      await saveAffiliate(trx, 'shop-1', { ...affiliate, state: 'active' }, NOON);
+      await saveAffiliate(trx, testKeyring, 'shop-1', { ...affiliate, state: 'active' }, NOON);
     }
   });
   return world;
@@ -65,7 +66,10 @@ const balances = async ({ postgres: { db } }: World) =>
 
 test('the last click within the window counts, or the first where the program says so; what is unknown or late does not', () => {
   const known: ReadonlyMap<string, Affiliate> = new Map(
-    ['a', 'b'].map((affiliateId) => [affiliateId, { affiliateId, name: '', commissionPpm: 1, customerRef: null }]),
+    ['a', 'b'].map((affiliateId) => [
+      affiliateId,
+      { affiliateId, name: '', commissionPpm: 1, customerSubject: null, customerRef: null },
+    ]),
   );
   const day = 86_400_000;
   const who = (clicks: [string, number][], rule: 'last_click' | 'first_click') =>
@@ -239,7 +243,9 @@ test('what an affiliate is owed does not depend on the order in which an order a
     shops += 1;
     const merchantId = `order-${shops}`;
     const video = { affiliateId: 'video', name: 'video', commissionPpm: 100_000, customerRef: null } as const;
-    await db.transaction().execute((trx) => saveAffiliate(trx, merchantId, { ...video, state: 'active' }, NOON));
+    await db
+      .transaction()
+      .execute((trx) => saveAffiliate(trx, testKeyring, merchantId, { ...video, state: 'active' }, NOON));
     const theirs = events.map((event) => ({ ...event, merchantId }));
     await runHandler(db, attributeAffiliateConversion, theirs);
     return await readBalances(db, merchantId);

@@ -1,4 +1,4 @@
-import { type Affiliate, type Click, attribute, clawbackOf, commissionOf } from './attribute.ts';
+import { type Affiliate, type Click, attribute, clawbackOf, commissionOf, isOwnOrder } from './attribute.ts';
 import type { AffiliateConversion } from './events.ts';
 import { readActiveAffiliates, readClicks, readOrder, readProgram } from './reads.ts';
 import { addConversion, addRefund, addTransfer, flagBurst, flagSelfReferral } from './writes.ts';
@@ -47,7 +47,7 @@ async function purchase(event: Conversion, context: HandlerContext): Promise<Out
   );
   const affiliate = attribute(clicks, affiliates, orderedAt.getTime(), await readProgram(trx, merchantId));
   const selfReferral =
-    affiliate !== undefined && affiliate.customerRef !== null && affiliate.customerRef === payload.customerRef;
+    affiliate !== undefined && isOwnOrder(affiliate, { merchantId, customerRef: payload.customerRef }, context.keyring);
   const commissionMinor =
     affiliate === undefined || selfReferral ? 0 : commissionOf(payload.amountMinor, affiliate.commissionPpm);
   const added = await addConversion(trx, merchantId, {

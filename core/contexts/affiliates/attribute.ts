@@ -1,10 +1,15 @@
 import { scaled } from '../../money/apportion.ts';
 import type { AttributionRule } from './tables.ts';
+import type { Keyring } from '../../people/keyring.ts';
+import { requireKeyring } from '../../people/sealed-values.ts';
 
 export interface Affiliate {
   affiliateId: string;
   name: string;
   commissionPpm: number;
+  /** Which customer it is, as a keyed hash. */
+  customerSubject: Buffer | null;
+  /** The same in clear, of rows of earlier releases. */
   customerRef: string | null;
 }
 
@@ -46,6 +51,17 @@ export function attribute(
       : direction * (a.clickedAtMs - b.clickedAtMs),
   );
   return chosen === undefined ? undefined : affiliates.get(chosen.affiliateId);
+}
+
+/** Whether an affiliate and the customer of an order are the same person. */
+export function isOwnOrder(
+  { customerSubject, customerRef }: Pick<Affiliate, 'customerSubject' | 'customerRef'>,
+  order: { merchantId: string; customerRef: string | undefined },
+  keyring: Keyring | undefined,
+): boolean {
+  if (order.customerRef === undefined) return false;
+  if (customerSubject === null) return customerRef === order.customerRef;
+  return requireKeyring(keyring).pseudonym(order.merchantId, order.customerRef).equals(customerSubject);
 }
 
 /** Rounded half up to the minor unit. */

@@ -21,7 +21,13 @@ export async function readActiveAffiliates(
   if (affiliateIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('affiliates')
-    .select(['affiliate_id as affiliateId', 'name', 'commission_ppm as commissionPpm', 'customer_ref as customerRef'])
+    .select([
+      'affiliate_id as affiliateId',
+      'name',
+      'commission_ppm as commissionPpm',
+      'customer_subject as customerSubject',
+      'customer_ref as customerRef',
+    ])
     .where('merchant_id', '=', merchantId)
     .where('affiliate_id', 'in', affiliateIds)
     .where('state', '=', 'active')

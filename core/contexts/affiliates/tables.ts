@@ -11,7 +11,9 @@ export interface AffiliatesTables {
     state: Generated<'active' | 'paused'>;
     /** Parts per million of what an order is worth. */
     commission_ppm: number;
-    /** The affiliate's own customer reference: orders of its own earn nothing. */
+    /** Keyed hash of the customer that the affiliate is: orders of its own earn nothing. */
+    customer_subject: Buffer | null;
+    /** The same in clear, in rows of earlier releases alone. */
     customer_ref: string | null;
     updated_at: Date;
   };

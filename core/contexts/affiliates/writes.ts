@@ -1,5 +1,6 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { Keyring } from '../../people/keyring.ts';
 import type { AffiliatesTables, AttributionRule } from './tables.ts';
 
 export async function saveProgram(
@@ -16,8 +17,10 @@ export async function saveProgram(
     .execute();
 }
 
+/** Of the customer that it is a keyed hash is kept, by which its own orders are told. */
 export async function saveAffiliate(
   trx: Transaction<Database>,
+  keyring: Keyring,
   merchantId: string,
   affiliate: {
     affiliateId: string;
@@ -28,18 +31,34 @@ export async function saveAffiliate(
   },
   nowMs: number,
 ): Promise<void> {
-  const { affiliateId, name, state } = affiliate;
+  const { affiliateId, name, state, customerRef } = affiliate;
   const row = {
     name,
     state,
     commission_ppm: affiliate.commissionPpm,
-    customer_ref: affiliate.customerRef,
+    customer_subject: customerRef === null ? null : keyring.pseudonym(merchantId, customerRef),
+    customer_ref: null,
     updated_at: new Date(nowMs),
   };
   await trx
     .insertInto('affiliates')
     .values({ merchant_id: merchantId, affiliate_id: affiliateId, ...row })
     .onConflict((conflict) => conflict.columns(['merchant_id', 'affiliate_id']).doUpdateSet(row))
+    .execute();
+}
+
+/** Takes a customer's name out of affiliates that an earlier release saved; what tells their own orders stays. */
+export async function forgetCustomer(
+  trx: Transaction<Database>,
+  keyring: Keyring,
+  merchantId: string,
+  customerRef: string,
+): Promise<void> {
+  await trx
+    .updateTable('affiliates')
+    .set({ customer_subject: keyring.pseudonym(merchantId, customerRef), customer_ref: null })
+    .where('merchant_id', '=', merchantId)
+    .where('customer_ref', '=', customerRef)
     .execute();
 }
 

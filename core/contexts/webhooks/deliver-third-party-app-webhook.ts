@@ -1,6 +1,6 @@
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { type HandlerContext, type Outcome, defineHandler, done, skip } from '../../events/handler.ts';
-import type { ThirdPartyAppWebhook } from './events.ts';
+import { type ThirdPartyAppWebhook, personOf } from './events.ts';
 import { type Endpoint, readEndpoints } from './reads.ts';
 import { type QueuedDelivery, addDeliveries, reopenDeliveries } from './deliveries.ts';
 import { destinationOf, laneOf } from './lanes.ts';
@@ -22,10 +22,9 @@ export const deliverThirdPartyAppWebhook = defineHandler<ThirdPartyAppWebhook>({
     const deliveries: { event: Happening; endpoint: Endpoint; delivery: QueuedDelivery }[] = [];
     const add = async () => {
       const added = await addDeliveries(
-        context.trx,
+        context,
         merchantId,
         deliveries.map(({ delivery }) => delivery),
-        context.now,
       );
       for (const { event, endpoint, delivery } of deliveries)
         if (added.has(`${endpoint.endpointId} ${delivery.eventId}`) && delivery.status === 'pending')
@@ -56,15 +55,19 @@ export const subscribes = (
     ? types.some((type) => (type.endsWith('*') ? webhookType.startsWith(type.slice(0, -1)) : type === webhookType))
     : only === endpointId;
 
-const deliveryOf = ({ eventId, payload }: Happening, endpoint: Endpoint): QueuedDelivery => ({
-  endpointId: endpoint.endpointId,
-  eventId,
-  webhookType: payload.webhookType,
-  // Serialised once: a signature covers bytes, and every attempt sends the same.
-  body: JSON.stringify({ type: payload.webhookType, timestamp: payload.timestamp, data: payload.data }),
-  lane: laneOf(endpoint.ordering, eventId),
-  status: endpoint.state === 'enabled' ? 'pending' : 'held',
-});
+function deliveryOf({ eventId, timestamp, payload }: Happening, endpoint: Endpoint): QueuedDelivery {
+  const subjectId = personOf(payload);
+  return {
+    endpointId: endpoint.endpointId,
+    eventId,
+    webhookType: payload.webhookType,
+    // Serialised once: a signature covers bytes, and every attempt sends the same.
+    body: JSON.stringify({ type: payload.webhookType, timestamp: payload.timestamp, data: payload.data }),
+    person: subjectId === undefined ? undefined : { subjectId, occurredAtMs: Date.parse(timestamp) },
+    lane: laneOf(endpoint.ordering, eventId),
+    status: endpoint.state === 'enabled' ? 'pending' : 'held',
+  };
+}
 
 function intendDelivery(
   event: Happening,

@@ -1,5 +1,7 @@
 import { type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
+import type { HandlerContext } from '../../events/handler.ts';
+import { type OpenBody, sealDeliveries } from './sealed.ts';
 import type { DeliveryStatus } from './tables.ts';
 
 export interface QueuedDelivery {
@@ -7,6 +9,7 @@ export interface QueuedDelivery {
   eventId: string;
   webhookType: string;
   body: string;
+  person: OpenBody['person'];
   lane: string;
   status: Extract<DeliveryStatus, 'pending' | 'held'>;
 }
@@ -16,20 +19,26 @@ export interface QueuedDelivery {
  * was added, as `endpoint event`.
  */
 export async function addDeliveries(
-  trx: Transaction<Database>,
+  { trx, keyring, now }: Pick<HandlerContext, 'trx' | 'keyring' | 'now'>,
   merchantId: string,
   deliveries: readonly QueuedDelivery[],
-  now: number,
 ): Promise<ReadonlySet<string>> {
   if (deliveries.length === 0) return new Set();
+  const bodies = await sealDeliveries(
+    trx,
+    keyring,
+    deliveries.map((delivery) => ({ merchantId, ...delivery })),
+    now,
+  );
   const column = <T>(pick: (delivery: QueuedDelivery) => T): T[] => deliveries.map(pick);
   const { rows } = await sql<{ endpointId: string; eventId: string }>`
     with wanted as (
       select * from unnest(
         ${column((d) => d.endpointId)}::text[], ${column((d) => d.eventId)}::text[],
-        ${column((d) => d.webhookType)}::text[], ${column((d) => d.body)}::text[], ${column((d) => d.lane)}::text[],
-        ${column((d) => d.status)}::text[]
-      ) with ordinality as t (endpoint_id, event_id, webhook_type, body, lane, status, ord)
+        ${column((d) => d.webhookType)}::text[], ${bodies.map((b) => b.body)}::text[],
+        ${bodies.map((b) => b.sealed)}::bytea[], ${bodies.map((b) => b.keyId)}::text[],
+        ${column((d) => d.lane)}::text[], ${column((d) => d.status)}::text[]
+      ) with ordinality as t (endpoint_id, event_id, webhook_type, body, sealed, key_id, lane, status, ord)
     ), new as (
       select distinct on (endpoint_id, event_id) * from wanted w
       where not exists (select from webhook_deliveries d where d.merchant_id = ${merchantId}
@@ -42,9 +51,10 @@ export async function addDeliveries(
       where e.merchant_id = ${merchantId} and e.endpoint_id = counts.endpoint_id
       returning e.endpoint_id, e.next_sequence - counts.n as first
     )
-    insert into webhook_deliveries (merchant_id, endpoint_id, sequence, event_id, webhook_type, body, lane, status, created_at)
+    insert into webhook_deliveries (merchant_id, endpoint_id, sequence, event_id, webhook_type, body, sealed, key_id, lane,
+      status, created_at)
     select ${merchantId}, new.endpoint_id, heads.first - 1 + row_number() over (partition by new.endpoint_id order by ord),
-      event_id, webhook_type, body, lane, status, ${new Date(now)}::timestamptz
+      event_id, webhook_type, body, sealed, key_id, lane, status, ${new Date(now)}::timestamptz
     from new join heads using (endpoint_id)
     returning endpoint_id as "endpointId", event_id as "eventId"
   `.execute(trx);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type AddressRules, type Resolve, resolveBySystem } from './guard-address.ts';
 import { type PostedAnswer, postWebhook } from './post.ts';
 import { readEndpoint } from './reads.ts';
+import { type BodyColumns, openDelivery } from './sealed.ts';
 import { readSecrets } from './secrets.ts';
 import { signedHeaders } from './sign.ts';
 import type { Database } from '../../database/tables.ts';
@@ -20,12 +21,14 @@ export const GIVE_UP_MS = 3 * DAY_MS;
 /** An endpoint that takes longer to answer has failed. */
 const ANSWER_MS = 10_000;
 
-interface Delivery {
+interface Delivery extends BodyColumns {
   sequence: number;
   eventId: string;
-  body: string;
   attempt: number;
 }
+
+/** Why a message about a person who was erased ends as failed. The endpoint has no part in it. */
+const ERASED = 'people.erased: the person that it is about was erased';
 
 /**
  * Deliveries to the endpoints of third-party apps. A receiver is told the same id at every attempt and drops what it has
@@ -49,11 +52,14 @@ export function createWebhookDriver(options: {
       if (endpoint?.state !== 'enabled') return { externalId: 'none', actual: { outcome: 'held' } };
       const delivery = await beginAttempt(db, call, desired, clock.now());
       if (delivery === undefined) return { externalId: 'none', actual: { outcome: 'nothing to deliver' } };
+      const place = { merchantId: call.merchantId, endpointId: desired.endpointId, eventId: delivery.eventId };
+      const body = await openDelivery(db, keyring, place, delivery);
+      if (body === undefined) return { externalId: 'none', actual: { outcome: 'erased', sequence: delivery.sequence } };
       const secrets = await readSecrets(db, keyring, { merchantId: call.merchantId, endpointId: desired.endpointId });
       const began = clock.now();
       const log = (end: { answer?: PostedAnswer; error?: string }) =>
         logAttempt(db, call, desired, delivery, { ...end, at: began, durationMs: clock.now() - began });
-      const message = { id: `msg_${delivery.eventId}`, body: delivery.body };
+      const message = { id: `msg_${delivery.eventId}`, body };
       const headers = {
         'content-type': 'application/json',
         'user-agent': 'Laneway-Webhooks/1.0',
@@ -65,8 +71,10 @@ export function createWebhookDriver(options: {
       let answer: PostedAnswer;
       try {
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-        const post = { url: endpoint.url, headers, body: delivery.body };
-        answer = await postWebhook(post, { rules, resolve, signal: deadline, nowMs: began });
+        const post = { url: endpoint.url, headers, body };
+        const said = await postWebhook(post, { rules, resolve, signal: deadline, nowMs: began });
+        // It may repeat what it was told.
+        answer = delivery.sealed === null ? said : { ...said, excerpt: '' };
       } catch (error) {
         const { message: said } = coerceError(error);
         await log({ error: said });
@@ -90,20 +98,15 @@ export function createWebhookDriver(options: {
       if (actual['outcome'] === 'held') return await holdDeliveries(trx, call, desired);
       if (typeof sequence !== 'number') return;
       const at = new Date(context.now);
+      const erased = actual['outcome'] === 'erased';
       await trx
         .updateTable('webhook_deliveries')
-        .set({ status: 'delivered', delivered_at: at, error: null })
+        .set(erased ? { status: 'failed', error: ERASED } : { status: 'delivered', delivered_at: at, error: null })
         .where('merchant_id', '=', call.merchantId)
         .where('endpoint_id', '=', endpointId)
         .where('sequence', '=', sequence)
         .execute();
-      await trx
-        .updateTable('webhook_endpoints')
-        .set({ failing_since: null })
-        .where('merchant_id', '=', call.merchantId)
-        .where('endpoint_id', '=', endpointId)
-        .where('failing_since', 'is not', null)
-        .execute();
+      if (!erased) await forgetFailing(trx, call.merchantId, endpointId);
       if (lane === 's') await goOn(trx, call, endpointId, context);
     },
 
@@ -153,9 +156,19 @@ async function beginAttempt(
   const { rows } = await sql<Delivery>`
     update webhook_deliveries set attempts = attempts + 1, last_attempt_at = ${new Date(now)}::timestamptz
     where ${rowOf(call, desired)}
-    returning sequence, event_id as "eventId", body, attempts as attempt
+    returning sequence, event_id as "eventId", body, sealed, key_id as "keyId", attempts as attempt
   `.execute(db);
   return rows[0];
+}
+
+async function forgetFailing(trx: Transaction<Database>, merchantId: string, endpointId: string): Promise<void> {
+  await trx
+    .updateTable('webhook_endpoints')
+    .set({ failing_since: null })
+    .where('merchant_id', '=', merchantId)
+    .where('endpoint_id', '=', endpointId)
+    .where('failing_since', 'is not', null)
+    .execute();
 }
 
 async function logAttempt(

@@ -14,6 +14,8 @@ export const thirdPartyAppWebhookPayload = z.looseObject({
   /** When it happened. */
   timestamp: isoTimestamp,
   data: z.record(z.string().max(128), z.unknown()),
+  /** Whom it is about. Left out, a `customerId` or `customerRef` of its data says so. */
+  customerId: id(128).optional(),
   merchantId: merchantId.optional(),
   /** To this endpoint alone, whatever it subscribes to. */
   endpointId: id(64).optional(),
@@ -27,6 +29,22 @@ export const thirdPartyAppWebhookPayload = z.looseObject({
 });
 
 export type ThirdPartyAppWebhook = z.infer<typeof thirdPartyAppWebhookPayload>;
+
+const naming = z.looseObject({
+  customerId: id(128).optional().catch(undefined),
+  customerRef: id(128).optional().catch(undefined),
+});
+
+/** The person that a payload is about, by its own word or that of its data. */
+export function personOf(payload: unknown): string | undefined {
+  const { data, ...own } = z.looseObject({ data: z.unknown() }).safeParse(payload).data ?? {};
+  for (const each of [own, data]) {
+    const named = naming.safeParse(each).data;
+    const person = named?.customerId ?? named?.customerRef;
+    if (person !== undefined) return person;
+  }
+  return undefined;
+}
 
 /**
  * What tells a merchant's third-party apps that something happened.
@@ -50,6 +68,7 @@ export const thirdPartyAppWebhookEvent: EventDefinition = {
   sourceContext: 'AdManager',
   targetContexts: ['ThirdPartyIntegrationService'],
   versions: [{ version: '1.0.0', schema: thirdPartyAppWebhookPayload }],
+  person: personOf,
   route: 'fifo',
   queue: 'ThirdPartyWebhookQueue',
   deadLetterQueue: 'ThirdPartyWebhookDLQ',

@@ -43,8 +43,10 @@ export interface WebhooksTables {
     sequence: number;
     event_id: string;
     webhook_type: string;
-    /** As it is signed and sent, byte for byte, every time. */
+    /** As it is signed and sent, byte for byte, every time. Empty where it is sealed: it is about a person. */
     body: string;
+    sealed: Generated<Buffer | null>;
+    key_id: Generated<string | null>;
     /** Which of the endpoint's effect lanes carries it: `s` in sequence, else a number. */
     lane: string;
     status: DeliveryStatus;
