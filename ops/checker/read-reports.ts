@@ -6,8 +6,8 @@ import type { ReportFigures } from './recompute-reports.ts';
 export async function readReportFigures(db: Kysely<Database>): Promise<ReportFigures> {
   const spend = await sql<{ key: string; amount: string }>`
     select merchant_id || ' ' || day || ' ' || ad_network_id || ' ' || currency as key, sum(spend_micros)::text as amount
-    from (select *, bool_or(is_account) over (partition by merchant_id, day, ad_network_id) as has_account from ad_days) d
-    where is_account or not has_account group by 1
+    from (select *, bool_or(not is_account) over (partition by merchant_id, day, ad_network_id, currency) as has_finer from ad_days) d
+    where not (is_account and has_finer) group by 1
   `.execute(db);
   const revenue = await sql<{ key: string; amount: string }>`
     select merchant_id || ' ' || coalesce(nullif(ad_network_id, ''), '-') || ' ' || currency as key,

@@ -1,3 +1,5 @@
+import { type Reading, countOnce } from './count-once.ts';
+
 /**
  * Invoices as they follow from the events that were sent, reckoned without any of the system's code: fractions are exact
  * and rounded where a price list says so. Input is plain data, so that a report can compare.
@@ -21,10 +23,9 @@ export interface PriceList {
 /** A merchant's plans by the day from which each holds; null is none. */
 export type PlanHistory = readonly { fromDay: string; plan: PriceList | null }[];
 
-interface Figure {
+interface Figure extends Reading {
   day: string;
   network: string;
-  currency: string;
   clicks: bigint;
   spend: bigint;
   newest: string;
@@ -49,6 +50,7 @@ function newestFigures(events: readonly SentEvent[]): Map<string, Figure[]> {
       merchantId,
       day: text(reportDate),
       network: text(adNetworkId),
+      path: [text(campaignId), text(adSetId), text(adId)],
       currency: text(metrics['currency']),
       clicks: whole(metrics['clicks']),
       spend: whole(metrics['spendMicros']),
@@ -87,7 +89,9 @@ export function recomputeInvoices(
     const [merchantId, period] = JSON.parse(cycle) as [string, string]; // written some lines above
     const plans = plansOf.get(merchantId) ?? [{ fromDay: '0000-00-00', plan: standard }];
     const within = (figures.get(merchantId) ?? []).filter(({ day }) => day.startsWith(`${period}-`));
-    for (const [currency, minor] of periodTotals(plans, period, within))
+    const accounts = Map.groupBy(within, ({ day, network }) => `${day} ${network}`);
+    const counted = [...accounts.values()].flatMap((account) => countOnce(account));
+    for (const [currency, minor] of periodTotals(plans, period, counted))
       if (minor !== 0n) totals.set(`${merchantId} ${period} ${currency}`, Number(minor));
   }
   return totals;

@@ -43,8 +43,9 @@ const sent: SentEvent[] = [
   figures('2', 7, { campaignId: 'a', adSetId: 's' }),
   figures('3', 11, { campaignId: 'b' }),
   figures('4', 99, { campaignId: 'b', timestamp: '2026-11-21T05:00:00.000Z' }),
-  figures('5', 13, { adNetworkId: 'tiktok' }),
-  figures('6', 900, { adNetworkId: 'tiktok', campaignId: 'a' }),
+  figures('5', 900, { adNetworkId: 'tiktok' }),
+  figures('6', 13, { adNetworkId: 'tiktok', campaignId: 'a' }),
+  figures('11', 17, { adNetworkId: 'tiktok', reportDate: '2026-11-19' }),
   order('7', 'o-1'),
   order('8', 'o-1', { refundedMinor: 300, timestamp: '2026-11-22T00:00:00.000Z' }),
   order('9', 'o-2', { touches: [] }),
@@ -57,6 +58,7 @@ test('spend and revenue follow from the events alone, in any order and with repe
     assert.equal(Object.fromEntries(spend), {
       'shop-1 2026-11-20 meta EUR': 18,
       'shop-1 2026-11-20 tiktok EUR': 13,
+      'shop-1 2026-11-19 tiktok EUR': 17,
     });
     assert.equal(Object.fromEntries(revenue), { 'shop-1 meta EUR': 700, 'shop-1 - EUR': 1_000 });
   }
@@ -76,7 +78,7 @@ test('the sums of the system are those of the events, and a sum that is off is n
   await run('AdPerformanceDataIngestedEvent', processIngestedPerformanceData);
   await run('OrderDataAttributedToAdEvent', attributeOrderData);
   const good = reportAds(sent, await readReportFigures(db));
-  assert.equal(good.spend, { ours: { EUR: 31 }, recomputed: { EUR: 31 }, match: true, differences: [] });
+  assert.equal(good.spend, { ours: { EUR: 48 }, recomputed: { EUR: 48 }, match: true, differences: [] });
   assert.equal(good.revenue, { ours: { EUR: 1_700 }, recomputed: { EUR: 1_700 }, match: true, differences: [] });
   assert.equal(good.roasMinorPerMillionMicros.match, true);
   await sql`update order_days set revenue_minor = 701 where ad_network_id = 'meta'`.execute(db);

@@ -1,3 +1,4 @@
+import { type Reading, countOnce } from './count-once.ts';
 import type { SentEvent } from './recompute-invoices.ts';
 import { compareFigures, type Report } from './report-money.ts';
 
@@ -48,40 +49,23 @@ export function recomputeReports(
   return { spend: recomputeSpend(events), revenue: recomputeRevenue(events, windowsOf) };
 }
 
-interface Reading {
-  merchantId: string;
-  path: string[];
-  currency: string;
-  spend: number;
-}
-
 function recomputeSpend(events: readonly SentEvent[]): Map<string, number> {
   const readings = newestOf(events, 'AdPerformanceDataIngestedEvent', ({ merchantId, payload }) => [
     merchantId,
     ...['reportDate', 'adNetworkId', 'campaignId', 'adSetId', 'adId'].map((name) => payload[name] ?? ''),
-  ]).map(({ merchantId, payload }): Reading => {
+  ]).map(({ merchantId, payload }): Reading & { account: string; spend: number } => {
     const metrics = fields(payload['metricsPayload']);
     return {
-      merchantId,
-      path: ['reportDate', 'adNetworkId', 'campaignId', 'adSetId', 'adId'].map((name) => text(payload[name])),
+      account: `${merchantId} ${text(payload['reportDate'])} ${text(payload['adNetworkId'])}`,
+      path: [text(payload['campaignId']), text(payload['adSetId']), text(payload['adId'])],
       currency: text(metrics['currency']),
       spend: whole(metrics['spendMicros']),
     };
   });
   const spend = new Map<string, number>();
-  for (const [key, account] of Map.groupBy(readings, (r) => JSON.stringify([r.merchantId, r.path[0], r.path[1]]))) {
-    const [merchantId, day, network] = JSON.parse(key) as [string, string, string]; // written above
-    for (const reading of wholesOf(account, 2))
-      add(spend, `${merchantId} ${day} ${network} ${reading.currency}`, reading.spend);
-  }
+  for (const [account, group] of Map.groupBy(readings, (reading) => reading.account))
+    for (const reading of countOnce(group)) add(spend, `${account} ${reading.currency}`, reading.spend);
   return spend;
-}
-
-/** The reading of the whole where there is one, else those of its parts, down to the ad. */
-function wholesOf(readings: readonly Reading[], level: number): Reading[] {
-  const own = readings.filter(({ path }) => path.slice(level).every((part) => part === ''));
-  if (own.length > 0 || level === 5) return own;
-  return [...Map.groupBy(readings, ({ path }) => path[level])].flatMap(([, parts]) => wholesOf(parts, level + 1));
 }
 
 function recomputeRevenue(

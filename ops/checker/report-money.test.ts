@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readMoney } from './read-money.ts';
+import { readReportFigures } from './read-reports.ts';
+import { reportAds } from './recompute-reports.ts';
 import type { SentEvent } from './recompute-invoices.ts';
 import { reportMoney } from './report-money.ts';
 import { attributeAffiliateConversion } from '../../core/contexts/affiliates/attribute-affiliate-conversion.ts';
@@ -31,12 +33,15 @@ function month(merchantId: string, seed: number): SentEvent[] {
   const events: SentEvent[] = [];
   const add = (eventType: string, payload: Record<string, unknown>) =>
     events.push({ eventId: `${merchantId}-${events.length}`, eventType, merchantId, payload });
-  for (let n = 0; n < 60; n++) {
-    const day = String(1 + next(31)).padStart(2, '0');
+  for (let n = 0; n < 120; n++) {
+    // Few days, so that networks speak of accounts, campaigns and their parts on one of them.
+    const day = String(1 + next(4)).padStart(2, '0');
     add('AdPerformanceDataIngestedEvent', {
       adNetworkId: ['meta', 'google_ads', 'tiktok'][next(3)],
       reportDate: `2026-10-${day}`,
-      campaignId: `cmp-${next(2)}`,
+      ...[{}, { campaignId: 'cmp-0' }, { campaignId: 'cmp-1' }][next(3)],
+      ...[{}, {}, { adSetId: 'set' }][next(3)],
+      ...[{}, {}, { adId: 'ad' }][next(3)],
       metricsPayload: {
         impressions: 10_000,
         clicks: next(9_000),
@@ -117,6 +122,7 @@ test('commissions and invoices are what an independent reckoning comes to; a cen
   const good = reportMoney(sent, await readMoney(db), hashOf);
   assert.equal([good.commissions.differences, good.invoices.differences], [[], []]);
   assert.equal([good.commissions.match, good.invoices.match], [true, true]);
+  assert.equal(reportAds(sent, await readReportFigures(db)).spend.differences, []);
   assert.ok((good.commissions.ours['EUR'] ?? 0) > 10_000 && (good.invoices.ours['JPY'] ?? 0) > 0);
 
   await sql`update invoices set total_minor = total_minor + 1 where merchant_id = 'shop-2' and currency = 'EUR'`.execute(

@@ -7,6 +7,7 @@ import type { AdTouch } from './events.ts';
 import { processIngestedPerformanceData } from './process-ingested-performance-data.ts';
 import { handleProductDimensionUpdate } from './handle-product-dimension-update.ts';
 import { type ReportGroup, readReport } from './read-report.ts';
+import { readPerformanceTotals } from './reads.ts';
 import { runTwice } from '../../testing/duplicate.ts';
 import { lanewayEvent, runHandler } from '../../testing/run-handler.ts';
 import { assertOrderIrrelevant } from '../../testing/shuffle.ts';
@@ -207,7 +208,7 @@ test("a merchant's own windows decide, and currencies stay apart with their own 
   );
 });
 
-test('what a network says of the whole stands for its parts, at every level, and is never added to them', async () => {
+test('what a network says of a campaign stands for its parts, what it says of the account gives way to campaigns, and nothing counts twice', async () => {
   await using world = await createWorld();
   const { db } = world.postgres;
   const spend = (spendMicros: number) => ({ spendMicros });
@@ -224,7 +225,15 @@ test('what a network says of the whole stands for its parts, at every level, and
   await handle(figures(5, {}, spend(500)), figures(6, { campaignId: 'cmp-2' }, spend(100)));
   assert.equal(await total(), [600n]);
   await handle(figures(7, { campaignId: undefined }, spend(9_000)));
-  assert.equal(await total(), [9_000n]);
+  assert.equal(await total(), [600n]);
+  const { db: reader } = world.postgres;
+  const billed = async () => {
+    const range = { from: '2026-11-01', to: '2026-11-30' };
+    const totals = await reader.transaction().execute((trx) => readPerformanceTotals(trx, 'shop-1', range));
+    return totals.map(({ currency, spendMicros }) => [currency, spendMicros]);
+  };
+  // The same, for whoever bills it.
+  assert.equal(await billed(), [['EUR', 600]]);
   assert.equal(
     (await report(world, 'campaign')).map((row) => [row.campaignId, row.spendMicros]),
     [
@@ -239,6 +248,33 @@ test('what a network says of the whole stands for its parts, at every level, and
     [
       ['cmp-1', 'USD', 70n],
       ['cmp-2', 'EUR', 100n],
+    ],
+  );
+  // Of no campaign, but of a part of the account: it counts beside campaigns, and the account beside neither.
+  await handle(figures(9, { campaignId: undefined, adSetId: 's' }, spend(1_000)));
+  assert.equal(await billed(), [
+    ['EUR', 1_100],
+    ['USD', 70],
+  ]);
+  // On a day, or in a currency, of which there is nothing finer, the account counts.
+  await handle(
+    figures(10, { campaignId: undefined, reportDate: '2026-11-19' }, spend(20_000)),
+    figures(
+      11,
+      { campaignId: undefined, adSetId: 's', timestamp: '2026-11-23T06:00:00.000Z' },
+      { ...spend(5), currency: 'USD' },
+    ),
+    figures(12, { campaignId: 'cmp-2', timestamp: '2026-11-23T06:00:00.000Z' }, { ...spend(6), currency: 'USD' }),
+  );
+  assert.equal(await billed(), [
+    ['EUR', 29_000],
+    ['USD', 81],
+  ]);
+  assert.equal(
+    (await report(world, 'network')).map((row) => [row.currency, row.spendMicros]),
+    [
+      ['EUR', 29_000n],
+      ['USD', 81n],
     ],
   );
 });

@@ -1,5 +1,6 @@
 import { type RawBuilder, type Transaction, sql } from 'kysely';
 import { z } from 'zod';
+import { countedOnce } from './counted-once.ts';
 import type { Database } from '../../database/tables.ts';
 import { minorToMicros } from '../../money/currency.ts';
 import { productFigures } from './report-products.ts';
@@ -89,15 +90,11 @@ function campaignFigures(range: RawBuilder<unknown>, groupBy: Exclude<ReportGrou
     campaign: sql`null::text as day, ad_network_id as network, campaign_id as campaign`,
   }[groupBy];
   const rest = sql`${key}, null::text as product, null::text as title, null::text as brand, null::bigint as units`;
-  // What a network says of its account stands for its campaigns, except where these are asked for.
-  const chosen =
-    groupBy === 'campaign'
-      ? sql`not is_account`
-      : sql`is_account or (day, ad_network_id) not in (
-          select day, ad_network_id from ad_days where ${range} and is_account)`;
+  // By campaign, the account is none.
+  const chosen = groupBy === 'campaign' ? sql`not is_account` : countedOnce(range);
   return sql`
     select ${rest}, currency, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
-    from ad_days where ${range} and (${chosen})
+    from ad_days where ${range} and ${chosen}
     union all
     select ${rest}, currency, 0, 0, 0, 0, orders, revenue_minor, as_of from order_days where ${range}
   `;

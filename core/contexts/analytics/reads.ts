@@ -1,4 +1,5 @@
 import { type Transaction, sql } from 'kysely';
+import { countedOnce } from './counted-once.ts';
 import type { Database } from '../../database/tables.ts';
 
 export interface PerformanceTotal {
@@ -11,17 +12,17 @@ export interface PerformanceTotal {
   spendMicros: number;
 }
 
-/** A merchant's figures by network and currency, days inclusive. */
+/** A merchant's figures by network and currency, days inclusive: what reports of these days come to. */
 export async function readPerformanceTotals(
   trx: Transaction<Database>,
   merchantId: string,
   { from, to }: { from: string; to: string },
 ): Promise<PerformanceTotal[]> {
+  const range = sql`merchant_id = ${merchantId} and day between ${from}::date and ${to}::date`;
   const { rows } = await sql<PerformanceTotal>`
     select ad_network_id as "adNetworkId", currency, sum(impressions)::bigint as impressions,
       sum(clicks)::bigint as clicks, sum(conversions) as conversions, sum(spend_micros)::bigint as "spendMicros"
-    from ad_performance
-    where merchant_id = ${merchantId} and report_date between ${from}::date and ${to}::date
+    from ad_days where ${range} and ${countedOnce(range)}
     group by ad_network_id, currency order by ad_network_id, currency
   `.execute(trx);
   return rows;

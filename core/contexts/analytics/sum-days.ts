@@ -58,7 +58,8 @@ export async function sumOrders(trx: Transaction<Database>, changed: readonly Ca
 
 /**
  * Networks report a campaign's day as a whole, by ad set or by ad, and sometimes all three. What they say of the whole
- * stands for its parts: adding both would count twice.
+ * stands for its parts: adding both would count twice. What they say of the account as a whole stands for nothing finer, so
+ * that it gives way to parts that belong to no campaign, here, and to campaigns, where sums are read.
  */
 export async function sumPerformance(trx: Transaction<Database>, changed: readonly CampaignDay[]): Promise<void> {
   const keys = distinct(changed);
@@ -66,19 +67,24 @@ export async function sumPerformance(trx: Transaction<Database>, changed: readon
   await sql`
     with reported as (
       select f.*,
-        bool_or(f.ad_set_id = '' and f.ad_id = '')
+        f.campaign_id = '' and f.ad_set_id = '' and f.ad_id = '' as is_account,
+        bool_or(f.campaign_id <> '' and f.ad_set_id = '' and f.ad_id = '')
           over (partition by f.merchant_id, f.report_date, f.ad_network_id, f.campaign_id) as has_whole,
-        bool_or(f.ad_id = '')
+        bool_or(f.ad_set_id <> '' and f.ad_id = '')
           over (partition by f.merchant_id, f.report_date, f.ad_network_id, f.campaign_id, f.ad_set_id) as has_set
       from ${dirtyKeys(keys)} join ad_performance f on f.merchant_id = dirty.merchant_id and f.report_date = dirty.day
         and f.ad_network_id = dirty.ad_network_id and f.campaign_id = dirty.campaign_id
+    ), wholes as (
+      select *, bool_or(not is_account)
+          over (partition by merchant_id, report_date, ad_network_id, campaign_id, currency) as has_parts
+      from reported
+      where is_account or case when has_whole then ad_set_id = '' and ad_id = '' when has_set then ad_id = '' else true end
     ), fresh as (
-      select merchant_id, report_date as day, ad_network_id, campaign_id, currency,
-        campaign_id = '' and bool_or(has_whole) as is_account, sum(impressions)::bigint as impressions,
+      select merchant_id, report_date as day, ad_network_id, campaign_id, currency, bool_or(is_account) as is_account,
+        sum(impressions)::bigint as impressions,
         sum(clicks)::bigint as clicks, sum(conversions) as conversions, sum(spend_micros)::bigint as spend_micros,
         max(source_at) as as_of
-      from reported
-      where case when has_whole then ad_set_id = '' and ad_id = '' when has_set then ad_id = '' else true end
+      from wholes where not (is_account and has_parts)
       group by 1, 2, 3, 4, 5
     ), gone as (
       ${deleteGone('ad_days', keys)}

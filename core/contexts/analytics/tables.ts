@@ -99,7 +99,10 @@ export interface AnalyticsTables {
     revenue_minor: number;
     as_of: Date;
   };
-  /** Sums of `ad_performance`, each campaign at the coarsest level that its network reported. */
+  /**
+   * Sums of `ad_performance`, each campaign at the coarsest level that its network reported. `is_account`: of a whole account,
+   * which counts only beside nothing finer (`counted-once.ts`).
+   */
   ad_days: {
     merchant_id: string;
     day: string;

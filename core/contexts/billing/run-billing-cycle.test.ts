@@ -18,13 +18,19 @@ const cycle = (n: number, billingPeriod: string) =>
     { eventType: 'BillingCycleEvent' },
   );
 
-const spend = ({ postgres: { db } }: World, day: string, network: string, micros: number, currency = 'EUR') =>
+/** What a network reports of a campaign's day, or of its account's. */
+const spend = (
+  { postgres: { db } }: World,
+  day: string,
+  network: string,
+  micros: number,
+  { currency = 'EUR', campaignId = 'c' } = {},
+) =>
   sql`
-    insert into ad_performance (merchant_id, report_date, ad_network_id, campaign_id, impressions, clicks, conversions,
-      spend_micros, currency, source_at, source_event_id, updated_at)
-    values ('shop-1', ${day}::date, ${network}, 'c', 10, 5, 0, ${micros}, ${currency}, now(), 'e', now())
-    on conflict (merchant_id, report_date, ad_network_id, campaign_id, ad_set_id, ad_id)
-      do update set spend_micros = excluded.spend_micros
+    insert into ad_days (merchant_id, day, ad_network_id, campaign_id, currency, is_account, impressions, clicks,
+      conversions, spend_micros, as_of)
+    values ('shop-1', ${day}::date, ${network}, ${campaignId}, ${currency}, ${campaignId === ''}, 10, 5, 0, ${micros}, now())
+    on conflict (merchant_id, day, ad_network_id, campaign_id, currency) do update set spend_micros = excluded.spend_micros
   `.execute(db);
 
 const grow = ({ postgres: { db } }: World) =>
@@ -40,7 +46,7 @@ test('a cycle drafts one invoice for each currency, and intends to collect it wh
   await using world = await createWorld();
   await grow(world);
   await spend(world, '2026-10-31', 'meta', 100_000_000);
-  await spend(world, '2026-10-31', 'tiktok', 50_000_000_000, 'JPY');
+  await spend(world, '2026-10-31', 'tiktok', 50_000_000_000, { currency: 'JPY' });
   // Of another month.
   await spend(world, '2026-11-01', 'meta', 700_000_000);
   const run = await runHandler(world.postgres.db, runBillingCycle, [cycle(1, '2026-10')]);
@@ -91,6 +97,23 @@ test('cycles of different periods keep their own invoices, whichever comes first
   await grow(world);
   await runHandler(world.postgres.db, runBillingCycle, [cycle(1, '2026-11'), cycle(2, '2026-10')]);
   assert.equal(await invoices(world), ['EUR-2026-10 draft 2529 = 2529', 'EUR-2026-11 draft 4900 = 4900']);
+});
+
+test('spend is billed once where a network reports its account beside campaigns', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await grow(world);
+  await spend(world, '2026-10-30', 'meta', 100_000_000);
+  await spend(world, '2026-10-30', 'meta', 100_000_000, { campaignId: 'd' });
+  await spend(world, '2026-10-30', 'meta', 900_000_000, { campaignId: '' });
+  await spend(world, '2026-10-30', 'tiktok', 300_000_000, { campaignId: '' });
+  await spend(world, '2026-10-31', 'meta', 500_000_000, { campaignId: '' });
+  await runHandler(db, runBillingCycle, [cycle(1, '2026-10')]);
+  assert.equal(await invoices(world), ['EUR-2026-10 draft 4529 = 2529 + 1400 + 600']);
+  // A campaign that comes later takes the place of its account.
+  await spend(world, '2026-10-31', 'meta', 100_000_000);
+  await runHandler(db, runBillingCycle, [cycle(2, '2026-10')]);
+  assert.equal(await invoices(world), ['EUR-2026-10 draft 3729 = 2529 + 600 + 600']);
 });
 
 test('who pays nothing gets no invoice', async () => {
