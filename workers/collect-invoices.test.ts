@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { throughLane } from './testing/through-lane.ts';
@@ -49,6 +50,28 @@ async function setUp(paymentMethod: string) {
       });
       assert.is(response.status, 201);
     },
+    /** Has an attempt that was declined go through after all. */
+    async settle(attempt: number) {
+      const response = await fetch(`${world.networksUrl}/_control/payments/settle`, {
+        method: 'POST',
+        body: JSON.stringify({ reference: `${merchantId}/EUR-2026-10/${attempt}` }),
+      });
+      assert.is(response.status, 201);
+    },
+    payments: async () => {
+      const rows = await db.selectFrom('invoice_payments').selectAll().orderBy('attempt').execute();
+      return rows.map((row) => `${row.attempt} ${row.outcome} ${row.amount_minor} ${row.decline_code ?? '-'}`);
+    },
+    /** Works until nothing is due any more. */
+    rests: () =>
+      waitFor('nothing to be due', async () => {
+        await actors.wake([{ merchantId, destination: 'payments' }]);
+        const due = await sql`
+          select from intents where state <> 'done'
+            and (state <> 'pending' or coalesce(not_before, '-infinity') <= ${new Date(clock.now())}::timestamptz)
+        `.execute(db);
+        return due.rows.length === 0;
+      }),
     async charges() {
       const found: { data: { status: string }[] }[] = [];
       for (let attempt = 1; attempt <= 5; attempt++) {
@@ -119,6 +142,49 @@ test('after the last attempt, or at once for a stolen card, the invoice is given
   assert.is((await other.invoice()).status, 'uncollectible');
   const declined = 'invoice.payment_failed,payment-failed';
   assert.is(await other.told(), [declined, declined, declined, 'invoice.payment_failed,invoice-uncollectible'].join());
+});
+
+test('an invoice that was given up is paid when an attempt has gone through after all, and its owner is told once', async () => {
+  await using s = await setUp('pm_stolen');
+  await s.reaches('the end', ({ status }) => status === 'uncollectible');
+  const givenUp = 'invoice.payment_failed,invoice-uncollectible';
+  s.time.aheadMs += DAY_MS + 1_000;
+  await s.rests();
+  assert.equal([(await s.invoice()).status, await s.told()], ['uncollectible', givenUp]);
+  await s.settle(1);
+  s.time.aheadMs += 6 * DAY_MS + 1_000;
+  const paid = await s.reaches('paid', ({ status }) => status === 'paid');
+  assert.equal([paid.payment_attempts, paid.paid_at !== null], [1, true]);
+  assert.equal(await s.payments(), ['1 succeeded 4900 -']);
+  s.time.aheadMs += 60 * DAY_MS;
+  await s.rests();
+  assert.equal([await s.charges(), await s.told()], ['succeeded', `${givenUp},invoice.paid,invoice-paid`]);
+});
+
+test('an invoice that is never paid is looked at three times, and no more', async () => {
+  await using s = await setUp('pm_stolen');
+  await s.reaches('the end', ({ status }) => status === 'uncollectible');
+  for (let day = 0; day < 90; day += 30) {
+    s.time.aheadMs += 30 * DAY_MS;
+    await s.rests();
+  }
+  const { db } = s.world.postgres;
+  const intents = await db.selectFrom('intents').select(['object_key', 'state']).orderBy('object_key').execute();
+  assert.equal(
+    intents.map(({ object_key, state }) => `${object_key} ${state}`),
+    ['EUR-2026-10/1 done', 'EUR-2026-10/look-1 done', 'EUR-2026-10/look-2 done', 'EUR-2026-10/look-3 done'],
+  );
+  assert.equal([(await s.invoice()).status, await s.charges()], ['uncollectible', 'failed']);
+});
+
+test('an attempt that has gone through after all spares its owner the next one', async () => {
+  await using s = await setUp('pm_insufficient_funds');
+  await s.reaches('the first decline', (row) => row.payment_attempts === 1);
+  await s.settle(1);
+  s.time.aheadMs += 2 * DAY_MS + 1_000;
+  await s.reaches('paid', ({ status }) => status === 'paid');
+  assert.equal([await s.charges(), await s.payments()], ['succeeded', ['1 succeeded 4900 -']]);
+  assert.is(await s.told(), 'invoice.payment_failed,payment-failed,invoice.paid,invoice-paid');
 });
 
 test.run();

@@ -10,19 +10,27 @@ import type { Clock } from '../../runtime/clock.ts';
 import { decimalOf } from '../../money/currency.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
-const desiredPayment = z.looseObject({ invoiceNumber: z.string(), attempt: z.int().min(1) });
+const desiredPayment = z.looseObject({
+  invoiceNumber: z.string(),
+  attempt: z.int().min(1),
+  /** No attempt, but a look whether one up to this has gone through after all. Numbers the looks. */
+  look: z.int().min(1).optional(),
+});
 
 const DAY_MS = 86_400_000;
 /** Dunning: how long after a declined attempt the next one is made. After the last, the invoice is given up. */
 export const NEXT_ATTEMPT_MS = [2 * DAY_MS, 3 * DAY_MS, 5 * DAY_MS];
+/** When it is looked whether an invoice that was given up was paid after all; each after the look before it. */
+export const NEXT_LOOK_MS = [DAY_MS, 6 * DAY_MS, 23 * DAY_MS];
 /** Declines that no later attempt can change: a new means of payment is needed. */
 const FINAL_DECLINES = new Set(['stolen_card', 'lost_card', 'pickup_card', 'invalid_account']);
 
-type Payment = { settled: false; outcome: 'charged' | 'declined'; declineCode: string | null };
+type Payment = { settled: false; attempt: number; outcome: 'charged' | 'declined'; declineCode: string | null };
 
 /**
  * Collects invoices, one call for each attempt. The provider knows idempotency keys and can be asked by reference, so an
- * attempt whose outcome is unknown is looked up and made again under the same key.
+ * attempt whose outcome is unknown is looked up and made again under the same key. A decline need not be the last word: before
+ * another attempt, and for a month after an invoice was given up, it is looked whether an earlier one has gone through.
  */
 export function createPaymentDriver(options: {
   db: Kysely<Database>;
@@ -30,45 +38,75 @@ export function createPaymentDriver(options: {
   clock: Clock;
 }): DestinationDriver {
   const { db, provider, clock } = options;
-  const referenceOf = (call: EffectCall): string => `${call.merchantId}/${call.objectKey}`;
+  const referenceOf = (
+    { merchantId }: EffectCall,
+    { invoiceNumber, attempt }: { invoiceNumber: string; attempt: number },
+  ) => `${merchantId}/${invoiceNumber}/${attempt}`;
+
+  /** The first attempt, up to one, that the provider says has succeeded. */
+  const findPaid = async (call: EffectCall, invoiceNumber: string, upTo: number, signal: AbortSignal) => {
+    for (let attempt = 1; attempt <= upTo; attempt++) {
+      const found = await provider.find(referenceOf(call, { invoiceNumber, attempt }), signal);
+      if (found?.declineCode === null) return charged(attempt, found.providerId);
+    }
+    return undefined;
+  };
   return {
     limits: () => ({ quota: [{ calls: 100, perMs: 1_000, burst: 25 }], concurrency: 4 }),
 
     async send(call, signal) {
-      const { invoiceNumber } = desiredOf(call);
+      const { invoiceNumber, attempt, look } = desiredOf(call);
       const invoice = await db
         .transaction()
         .execute((trx) => finalizeInvoice(trx, call.merchantId, invoiceNumber, clock.now()));
-      if (invoice?.status !== 'open') return { externalId: 'none', actual: { settled: true } };
+      const settled = { externalId: 'none', actual: { settled: true } };
+      if (look !== undefined)
+        return invoice?.status === 'paid'
+          ? settled
+          : ((await findPaid(call, invoiceNumber, attempt, signal)) ?? {
+              externalId: 'none',
+              actual: { unpaid: true },
+            });
+      if (invoice?.status !== 'open') return settled;
+      const late = await findPaid(call, invoiceNumber, attempt - 1, signal);
+      if (late !== undefined) return late;
       const paymentMethod = await paymentMethodOf(db, call.merchantId);
       // Without any there is nothing to call: it counts as declined, so that dunning begins.
-      if (paymentMethod === null) return declined('none', 'no_payment_method');
+      if (paymentMethod === null) return declined(attempt, 'none', 'no_payment_method');
       const charge = {
         amountMinor: invoice.totalMinor,
         currency: invoice.currency,
         paymentMethod,
-        reference: referenceOf(call),
+        reference: referenceOf(call, { invoiceNumber, attempt }),
       };
       // Of the attempt and not of the call: also a call for a redriven intent must not charge a second time.
-      const { providerId, declineCode } = await provider.charge(charge, referenceOf(call), signal);
-      return declineCode === null ? charged(providerId) : declined(providerId, declineCode);
+      const { providerId, declineCode } = await provider.charge(charge, charge.reference, signal);
+      return declineCode === null ? charged(attempt, providerId) : declined(attempt, providerId, declineCode);
     },
 
     async probe(call, signal) {
-      const found = await provider.find(referenceOf(call), signal);
+      const desired = desiredOf(call);
+      // A look has left nothing behind that could be found.
+      if (desired.look !== undefined) return undefined;
+      const found = await provider.find(referenceOf(call, desired), signal);
       if (found === undefined) return undefined;
-      return found.declineCode === null ? charged(found.providerId) : declined(found.providerId, found.declineCode);
+      const { providerId, declineCode } = found;
+      return declineCode === null
+        ? charged(desired.attempt, providerId)
+        : declined(desired.attempt, providerId, declineCode);
     },
 
     // What is found is the outcome of this very attempt, whichever it is.
     satisfies: () => true,
 
     async recordSuccess(trx, call, result, _observed, context) {
-      const { invoiceNumber, attempt } = desiredOf(call);
+      const { invoiceNumber, attempt: tried, look } = desiredOf(call);
       if (result.actual['settled'] === true) return;
+      if (result.actual['unpaid'] === true)
+        return lookAgain(context, { invoiceNumber, attempt: tried, look: (look ?? 0) + 1 });
       const invoice = await readInvoice(trx, call.merchantId, invoiceNumber);
       if (invoice === undefined) return;
-      const { declineCode } = paymentOf(result);
+      const { attempt = tried, declineCode } = paymentOf(result);
       const { totalMinor: amountMinor, currency } = invoice;
       const payment = { invoiceNumber, attempt, providerId: result.externalId, amountMinor, currency, declineCode };
       if (!(await recordPayment(trx, call.merchantId, payment, context.now))) return;
@@ -84,16 +122,18 @@ export function createPaymentDriver(options: {
   };
 }
 
-const charged = (externalId: string): EffectResult => ({
+const charged = (attempt: number, externalId: string): EffectResult => ({
   externalId,
-  actual: { settled: false, outcome: 'charged', declineCode: null } satisfies Payment,
+  actual: { settled: false, attempt, outcome: 'charged', declineCode: null } satisfies Payment,
 });
-const declined = (externalId: string, declineCode: string): EffectResult => ({
+const declined = (attempt: number, externalId: string, declineCode: string): EffectResult => ({
   externalId,
-  actual: { settled: false, outcome: 'declined', declineCode } satisfies Payment,
+  actual: { settled: false, attempt, outcome: 'declined', declineCode } satisfies Payment,
 });
 
-const paymentOf = ({ actual }: EffectResult): { declineCode: string | null } => ({
+/** Without an attempt where an earlier release made the call: it was the one that was asked for. */
+const paymentOf = ({ actual }: EffectResult): { attempt: number | undefined; declineCode: string | null } => ({
+  attempt: typeof actual['attempt'] === 'number' ? actual['attempt'] : undefined,
   declineCode: typeof actual['declineCode'] === 'string' ? actual['declineCode'] : null,
 });
 
@@ -112,6 +152,20 @@ async function paymentMethodOf(db: Kysely<Database>, merchantId: string): Promis
   return row?.payment_method ?? null;
 }
 
+/** Intends the next look at an invoice that was given up, if there is to be one. */
+function lookAgain(
+  context: EffectContext,
+  { invoiceNumber, attempt, look }: { invoiceNumber: string; attempt: number; look: number },
+): void {
+  const wait = NEXT_LOOK_MS[look - 1];
+  if (wait === undefined) return;
+  context.intend({
+    objectKey: `${invoiceNumber}/look-${look}`,
+    desired: { invoiceNumber, attempt, look },
+    notBeforeMs: context.now + wait,
+  });
+}
+
 /** What follows a decline: another attempt some days later, or the end, and a notification either way. */
 async function dun(
   trx: Transaction<Database>,
@@ -124,6 +178,7 @@ async function dun(
   if (wait === undefined) {
     await markUncollectible(trx, call.merchantId, invoiceNumber, context.now);
     tell(context, 'invoice-uncollectible', invoiceNumber, attempt, { invoiceNumber, amount, attempts: attempt });
+    lookAgain(context, { invoiceNumber, attempt, look: 1 });
     return;
   }
   const next = context.now + wait;

@@ -22,6 +22,7 @@ export interface ChargeResult {
  */
 export interface PaymentProvider {
   charge(charge: Charge, idempotencyKey: string, signal: AbortSignal): Promise<ChargeResult>;
+  /** As it stands now: what was declined may have gone through since. */
   find(reference: string, signal: AbortSignal): Promise<ChargeResult | undefined>;
 }
 
@@ -81,7 +82,8 @@ export function createPaymentProvider({ baseUrl, token }: { baseUrl: string; tok
     },
     async find(reference, signal) {
       const answer = await call('GET', `/payments/v1/charges?reference=${encodeURIComponent(reference)}`, signal);
-      const [found] = parsed(chargeList, answer, 'effect.unavailable').data;
+      const { data } = parsed(chargeList, answer, 'effect.unavailable');
+      const found = data.find(({ status }) => status === 'succeeded') ?? data[0];
       return found === undefined ? undefined : resultOf(found);
     },
   };

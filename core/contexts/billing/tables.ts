@@ -23,6 +23,7 @@ export interface InvoiceLine {
 /**
  * draft ─► open (finalised, to be paid) ─► paid │ uncollectible
  *   └────► paid, when there is nothing to pay
+ * uncollectible ─► paid, when an attempt that was declined has gone through after all
  */
 export type InvoiceStatus = 'draft' | 'open' | 'paid' | 'uncollectible';
 

@@ -91,7 +91,10 @@ export interface PaymentOutcome {
   declineCode: string | null;
 }
 
-/** Notes one payment attempt, once however often it is told of, and what it makes of the invoice. True if it was new. */
+/**
+ * Notes one payment attempt, once however often it is told of, and what it makes of the invoice. One that was declined may
+ * have gone through after all, also when the invoice was given up. True if it was new.
+ */
 export async function recordPayment(
   trx: Transaction<Database>,
   merchantId: string,
@@ -112,7 +115,18 @@ export async function recordPayment(
       decline_code: payment.declineCode,
       at,
     })
-    .onConflict((conflict) => conflict.doNothing())
+    .onConflict((conflict) =>
+      conflict
+        .columns(['merchant_id', 'invoice_number', 'attempt'])
+        .doUpdateSet((row) => ({
+          outcome: row.ref('excluded.outcome'),
+          decline_code: row.ref('excluded.decline_code'),
+          provider_id: row.ref('excluded.provider_id'),
+          at: row.ref('excluded.at'),
+        }))
+        .where('invoice_payments.outcome', '=', 'declined')
+        .where('excluded.outcome', '=', 'succeeded'),
+    )
     .executeTakeFirstOrThrow();
   if (numInsertedOrUpdatedRows === 0n) return false;
   await trx
@@ -124,7 +138,7 @@ export async function recordPayment(
     })
     .where('merchant_id', '=', merchantId)
     .where('invoice_number', '=', payment.invoiceNumber)
-    .where('status', '=', 'open')
+    .where('status', 'in', payment.declineCode === null ? ['open', 'uncollectible'] : ['open'])
     .execute();
   return true;
 }

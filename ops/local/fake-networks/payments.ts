@@ -33,14 +33,19 @@ const declines: Readonly<Record<string, string>> = {
 const refuse = (status: number, type: string, code: string, message: string, headers: Record<string, string> = {}) =>
   Response.json({ error: { type, code, message } }, { status, headers });
 
+const settlement = z.strictObject({ reference: z.string().min(1) });
+
 /**
  * A payment provider. A key is remembered with its parameters: the same again gives the first answer, others are an error.
- * Money that moved stands in an append-only journal.
+ * Money that moved stands in an append-only journal, in which the last entry of a charge counts. `POST
+ * /_control/payments/settle` has a declined charge go through after all, as bank debits do.
  */
 export function paymentRoutes(dir: string, faults: MessageFaults) {
   const journal = openJournal(join(dir, 'charges.jsonl'), charge);
   const byKey = new Map(journal.entries.map((each) => [each.idempotency_key, each]));
-  const routes = new Hono<{ Bindings: HttpBindings }>().basePath('/payments/v1');
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  const routes = app.basePath('/payments/v1');
+  const charges = () => [...new Map(journal.entries.map((each) => [each.id, each])).values()];
 
   routes.use('*', async (c, next) => {
     if (/^Bearer \S/.test(c.req.header('authorization') ?? '')) return await next();
@@ -85,7 +90,7 @@ export function paymentRoutes(dir: string, faults: MessageFaults) {
   });
 
   const make = (wanted: z.infer<typeof newCharge>, key: string): Charge => {
-    const before = journal.entries.filter(({ payment_method }) => payment_method === wanted.payment_method).length;
+    const before = charges().filter(({ payment_method }) => payment_method === wanted.payment_method).length;
     const gentle = wanted.payment_method.startsWith('pm_declines_twice') && before < 2 ? 'insufficient_funds' : null;
     const failure_code = declines[wanted.payment_method] ?? gentle;
     return {
@@ -100,8 +105,18 @@ export function paymentRoutes(dir: string, faults: MessageFaults) {
 
   routes.get('/charges', (c) => {
     const reference = c.req.query('reference');
-    return c.json({ data: journal.entries.filter((each) => each.reference === reference) });
+    return c.json({ data: charges().filter((each) => each.reference === reference) });
   });
 
-  return routes;
+  app.post('/_control/payments/settle', async (c) => {
+    const parsed = settlement.safeParse(await c.req.json().catch(() => undefined));
+    const found = charges().find(({ reference }) => reference === parsed.data?.reference);
+    if (found === undefined) return refuse(404, 'invalid_request_error', 'resource_missing', 'there is no such charge');
+    const settled: Charge = { ...found, status: 'succeeded', failure_code: null };
+    journal.append(settled);
+    byKey.set(settled.idempotency_key, settled);
+    return Response.json(settled, { status: 201 });
+  });
+
+  return app;
 }
