@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 46;
+export const schemaVersion = 47;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -40,6 +40,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0042-unused-table': () => import('./migrations/0042-unused-table.ts'),
   '0043-first-keys': () => import('./migrations/0043-first-keys.ts'),
   '0046-sealed-bodies': () => import('./migrations/0046-sealed-bodies.ts'),
+  '0047-archive-parts': () => import('./migrations/0047-archive-parts.ts'),
 };
 
 const provider: MigrationProvider = {

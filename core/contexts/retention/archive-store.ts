@@ -23,6 +23,8 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 /** Rows as compressed lines of JSON in parts, and a manifest that names these with their hashes and is written last. */
 export interface ArchiveStore {
   writePart(key: string, lines: readonly string[], signal: AbortSignal): Promise<ArchivedPart>;
+  /** Writes a manifest and reads nothing back. */
+  putManifest(key: string, manifest: Manifest, signal: AbortSignal): Promise<void>;
   /** Resolves once everything that the manifest names has read back as it was written. */
   writeManifest(key: string, manifest: Manifest, signal: AbortSignal): Promise<EffectResult>;
   /**
@@ -30,6 +32,15 @@ export interface ArchiveStore {
    * anything that it names is missing or differs.
    */
   verify(key: string, signal: AbortSignal): Promise<EffectResult | 'damaged' | undefined>;
+  /**
+   * The same of some of the parts, counted from one. `rows` are those of all parts, `sha256` is the manifest's, and `next` the
+   * first part that is left.
+   */
+  verifyParts(
+    key: string,
+    which: { from: number; count: number },
+    signal: AbortSignal,
+  ): Promise<{ rows: number; sha256: string; next: number | undefined } | 'damaged' | undefined>;
 }
 
 export function createArchiveStore({ s3, bucket: Bucket }: { s3: S3Client; bucket: string }): ArchiveStore {
@@ -46,32 +57,58 @@ export function createArchiveStore({ s3, bucket: Bucket }: { s3: S3Client; bucke
     }
   };
 
-  const verify: ArchiveStore['verify'] = async (key, signal) => {
+  /** A manifest that adds up, and the hash of its bytes. */
+  const getManifest = async (key: string, signal: AbortSignal) => {
     const bytes = await get(key, signal);
     if (bytes === undefined) return undefined;
     const manifest = manifestSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    const rows = manifest.parts.reduce((sum, part) => sum + part.rows, 0);
+    return rows === manifest.rows ? { manifest, sha256: sha256(bytes) } : ('damaged' as const);
+  };
+
+  /** The lines of a part; undefined where it is not what the manifest says. */
+  const getPart = async (part: ArchivedPart, signal: AbortSignal): Promise<Buffer | undefined> => {
+    const body = await get(part.key, signal);
+    if (body === undefined || sha256(body) !== part.sha256) return undefined;
+    const lines = await decompress(body);
+    return lines.toString('utf8').split('\n').length - 1 === part.rows ? lines : undefined;
+  };
+
+  const verify: ArchiveStore['verify'] = async (key, signal) => {
+    const found = await getManifest(key, signal);
+    if (found === undefined || found === 'damaged') return found;
     const content = createHash('sha256');
-    let rows = 0;
-    for (const part of manifest.parts) {
-      const body = await get(part.key, signal);
-      if (body === undefined || sha256(body) !== part.sha256) return 'damaged';
-      const lines = await decompress(body);
+    for (const part of found.manifest.parts) {
+      const lines = await getPart(part, signal);
+      if (lines === undefined) return 'damaged';
       content.update(lines);
-      rows += lines.toString('utf8').split('\n').length - 1;
     }
-    if (rows !== manifest.rows) return 'damaged';
-    return { externalId: key, actual: { rows, sha256: sha256(bytes), contentSha256: content.digest('hex') } };
+    const { rows } = found.manifest;
+    return { externalId: key, actual: { rows, sha256: found.sha256, contentSha256: content.digest('hex') } };
+  };
+
+  const putManifest: ArchiveStore['putManifest'] = async (key, manifest, signal) => {
+    await put(key, Buffer.from(JSON.stringify(manifest), 'utf8'), signal);
   };
 
   return {
     verify,
+    putManifest,
+    async verifyParts(key, { from, count }, signal) {
+      const found = await getManifest(key, signal);
+      if (found === undefined || found === 'damaged') return found;
+      const { parts, rows } = found.manifest;
+      const upTo = from - 1 + count;
+      for (const part of parts.slice(from - 1, upTo)) if ((await getPart(part, signal)) === undefined) return 'damaged';
+      return { rows, sha256: found.sha256, next: upTo < parts.length ? upTo + 1 : undefined };
+    },
     async writePart(key, lines, signal) {
       const body = await compress(lines.map((line) => `${line}\n`).join(''));
       await put(key, body, signal);
       return { key, rows: lines.length, sha256: sha256(body) };
     },
     async writeManifest(key, manifest, signal) {
-      await put(key, Buffer.from(JSON.stringify(manifest), 'utf8'), signal);
+      await putManifest(key, manifest, signal);
       const result = await verify(key, signal);
       if (result === undefined || result === 'damaged')
         throw new LanewayError('effect.unavailable', `the archive of ${key} does not read back as it was written`, {

@@ -48,8 +48,20 @@ async function setUp() {
   const s3 = connectS3();
   const bucket = `${world.stack}-archive`;
   await s3.send(new CreateBucketCommand({ Bucket: bucket }));
-  const driver = createArchiveDriver({ db, s3, bucket });
+  const driver = createArchiveDriver({ db, s3, bucket, bounds: { rowsPerPart: 2, partsPerCheck: 1 } });
   const { signal } = new AbortController();
+  /** Records what a call came to. Resolves with the call that it intends, if it does. */
+  const conclude = async (
+    result: Awaited<ReturnType<typeof driver.send>>,
+    concluded = call,
+  ): Promise<EffectCall | undefined> => {
+    const intended: EffectCall[] = [];
+    await db.transaction().execute(async (trx) => {
+      const intend = (next: Pick<EffectCall, 'objectKey' | 'desired'>) => void intended.push({ ...concluded, ...next });
+      await driver.recordSuccess(trx, concluded, result, undefined, { now: NOW, emit: () => undefined, intend });
+    });
+    return intended[0];
+  };
   return {
     world,
     db,
@@ -57,11 +69,27 @@ async function setUp() {
     bucket,
     signal,
     driver,
-    conclude: async (result: Awaited<ReturnType<typeof driver.send>>, concluded = call) =>
-      await db.transaction().execute(async (trx) => {
-        const context = { now: NOW, emit: () => undefined, intend: () => undefined };
-        await driver.recordSuccess(trx, concluded, result, undefined, context);
-      }),
+    conclude,
+    /** Makes calls and records them, one after the other, until nothing more is intended or one is as it is to be. */
+    goOn: async (first: EffectCall = call, until: (next: EffectCall) => boolean = () => false) => {
+      const steps: unknown[] = [];
+      let next: EffectCall | undefined = first;
+      while (next !== undefined && !until(next) && steps.length < 20) {
+        const result: Awaited<ReturnType<typeof driver.send>> = await driver.send(next, signal);
+        steps.push(result.actual['step'] === 'part' ? `${result.actual['rows']} rows` : result.actual['step']);
+        next = await conclude(result, next);
+      }
+      return { steps, next };
+    },
+    keys: async () => {
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
+      return Contents.map(({ Key }) => Key);
+    },
+    lines: async (Key: string) => {
+      const part = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
+      const text = gunzipSync((await part.Body?.transformToByteArray()) ?? '').toString('utf8');
+      return text.trimEnd().split('\n');
+    },
     month: async () => {
       const { rows } = await sql<{
         there: boolean;
@@ -93,27 +121,20 @@ test('a month goes only after its archive has read back, and the archive holds e
   await using t = await setUp();
   const asked = await runHandler(t.db, runDataRetentionJob, [job(1)]);
   assert.equal(asked.intents, [{ destination: 'archive:data', objectKey: 'audit_log/2023-01', desired: call.desired }]);
-  assert.is(await t.driver.probe(call, t.signal), undefined);
-  const result = await t.driver.send(call, t.signal);
-  assert.equal(await t.driver.probe(call, t.signal), result);
-  assert.is(await t.month(), true);
-  const { Contents = [] } = await t.s3.send(new ListObjectsV2Command({ Bucket: t.bucket }));
-  assert.equal(
-    Contents.map(({ Key }) => Key),
-    ['audit_log/2023-01/manifest.json', 'audit_log/2023-01/part-00001.jsonl.gz'],
-  );
-  const part = await t.s3.send(
-    new GetObjectCommand({ Bucket: t.bucket, Key: 'audit_log/2023-01/part-00001.jsonl.gz' }),
-  );
-  const lines = gunzipSync((await part.Body?.transformToByteArray()) ?? '')
-    .toString('utf8')
-    .trimEnd()
-    .split('\n');
+  assert.equal(await t.goOn(), { steps: ['2 rows', '1 rows', 'manifest', 'check', 'check'], next: undefined });
+  assert.equal(await t.keys(), [
+    'audit_log/2023-01/manifest.json',
+    'audit_log/2023-01/part-00001.jsonl.gz',
+    'audit_log/2023-01/part-00002.jsonl.gz',
+  ]);
+  const lines = [
+    ...(await t.lines('audit_log/2023-01/part-00001.jsonl.gz')),
+    ...(await t.lines('audit_log/2023-01/part-00002.jsonl.gz')),
+  ];
   assert.equal(
     lines.map((line) => JSON.parse(line).subject),
     ['a', 'b', 'c'],
   );
-  await t.conclude(result);
   assert.is(await t.month(), false);
   const run = await t.run();
   assert.equal([run?.state, run?.rows, run?.manifest], ['purged', 3, 'audit_log/2023-01/manifest.json']);
@@ -123,16 +144,59 @@ test('a month goes only after its archive has read back, and the archive holds e
   assert.equal([again.outcomes, again.intents], [[{ kind: 'skip', reason: 'purged already' }], []]);
 });
 
-test('an archive that was changed, or lacks a row, lets nothing go', async () => {
+const isCheck = ({ desired }: EffectCall): boolean => desired['check'] !== undefined;
+const fail = (
+  t: Awaited<ReturnType<typeof setUp>>,
+  failed: EffectCall,
+  code: 'effect.rejected' | 'effect.unavailable',
+) =>
+  t.db.transaction().execute(async (trx) => {
+    const context = { now: NOW, emit: () => undefined, intend: () => undefined };
+    await t.driver.recordFailure(trx, failed, new LanewayError(code, 'failed'), context);
+  });
+
+test('an archive of a month goes on where it stopped, and nothing goes before all of it was read back', async () => {
   await using t = await setUp();
-  const result = await t.driver.send(call, t.signal);
+  const first = await t.driver.send(call, t.signal);
+  // Its outcome is lost: the same is written again.
+  assert.equal([await t.driver.probe(call, t.signal), await t.driver.send(call, t.signal)], [undefined, first]);
+  await t.conclude(first);
+  assert.equal(await t.conclude(first), call, 'recorded twice, it is one part');
+  await fail(t, call, 'effect.unavailable');
+  assert.equal([(await t.run())?.state, (await t.run())?.reason], ['failed', 'effect.unavailable']);
+  // The next night.
+  const { intents } = await runHandler(t.db, runDataRetentionJob, [job(1)]);
+  assert.equal(intents[0]?.desired, call.desired);
+  const written = await t.goOn(call, isCheck);
+  assert.equal(written.steps, ['1 rows', 'manifest']);
+  assert.equal([(await t.keys()).length, await t.month()], [3, true]);
+  const checked = await t.goOn(written.next, ({ desired }) => desired['check'] === 2);
+  assert.equal([checked.steps, await t.month()], [['check'], true]);
+  assert.equal(await t.goOn(checked.next), { steps: ['check'], next: undefined });
+  assert.is(await t.month(), false);
+  assert.equal(await t.db.selectFrom('retention_parts').selectAll().execute(), []);
+  // Asked for in vain, by a trigger that came while it went.
+  assert.equal(await t.goOn(), { steps: ['none'], next: undefined });
+  assert.is((await t.run())?.state, 'purged');
+});
+
+test('an archive that was changed, or lacks a row, lets nothing go and is written anew', async () => {
+  await using t = await setUp();
+  const { next } = await t.goOn(call, isCheck);
+  assert.ok(next);
+  const Key = 'audit_log/2023-01/part-00002.jsonl.gz';
+  const second = { ...next, desired: { ...next.desired, check: 2 } };
+  const result = await t.driver.send(second, t.signal);
   await recordChange(t.db, { merchantId: 'shop-1', actor: 'x', action: 'x', subject: 'late', correlationId: 'c' }, OLD);
-  const refused = await t.conclude(result).catch((error: unknown) => error);
+  const refused = await t.conclude(result, second).catch((error: unknown) => error);
   assert.match(String(refused), /has 4 rows, 3 are archived/);
-  const Key = 'audit_log/2023-01/part-00001.jsonl.gz';
   await t.s3.send(new PutObjectCommand({ Bucket: t.bucket, Key, Body: 'damaged' }));
-  assert.is(await t.driver.probe(call, t.signal), undefined);
+  const damaged = await t.driver.send(second, t.signal).catch((error: unknown) => error);
+  assert.match(String(damaged), /does not read back/);
   assert.is(await t.month(), true);
+  await fail(t, second, 'effect.rejected');
+  assert.equal(await t.goOn(), { steps: ['2 rows', '2 rows', 'manifest', 'check', 'check'], next: undefined });
+  assert.equal([await t.month(), (await t.lines(Key)).length, (await t.run())?.rows], [false, 2, 4]);
 });
 
 test('a legal hold, a dry run and a month that is too young change nothing', async () => {
@@ -144,12 +208,12 @@ test('a legal hold, a dry run and a month that is too young change nothing', asy
     (error: unknown) => error,
   );
   assert.match(String(young), /has not reached the end of its retention/);
-  const result = await t.driver.send(call, t.signal);
+  const last = await t.goOn(call, ({ desired }) => desired['check'] === 2);
   await t.hold();
   const held = await runHandler(t.db, runDataRetentionJob, [job(3)]);
   assert.equal([held.outcomes, held.intents], [[{ kind: 'skip', reason: 'legal hold case-7' }], []]);
   // Placed while the archive was being written: it holds too.
-  await t.conclude(result);
+  assert.equal((await t.goOn(last.next)).steps, ['check']);
   assert.is(await t.month(), true);
   assert.is((await t.run())?.state, 'held');
 });

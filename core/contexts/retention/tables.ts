@@ -25,4 +25,17 @@ export interface RetentionTables {
     started_at: Date;
     updated_at: Date;
   };
+  /** What is in the archive of a month that is still there and will go at once. */
+  retention_parts: {
+    data_class: string;
+    month: string;
+    /** From one on. */
+    part: number;
+    key: string;
+    rows: number;
+    /** Of the compressed bytes, hexadecimal. */
+    sha256: string;
+    /** Where in the table's file its last row lies. */
+    last_place: string;
+  };
 }
