@@ -198,6 +198,8 @@ test('an endpoint that fails for days is disabled, its owner is told, and what i
       ['NotificationDispatchRequestedEvent', 'events'],
     ],
   );
+  // The event that asked last is about nobody, so that the dead letter holds it.
+  assert.equal(JSON.parse(String(outbox[0]?.body)).payload.data, { n: 2 });
   assert.is(JSON.parse(String(outbox[1]?.body)).payload.templateId, 'webhook-endpoint-disabled');
   await s.happen();
   s.app.answerAlways(204);
