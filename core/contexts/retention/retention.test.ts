@@ -76,7 +76,7 @@ async function setUp() {
       let next: EffectCall | undefined = first;
       while (next !== undefined && !until(next) && steps.length < 20) {
         const result: Awaited<ReturnType<typeof driver.send>> = await driver.send(next, signal);
-        steps.push(result.actual['step'] === 'part' ? `${result.actual['rows']} rows` : result.actual['step']);
+        steps.push(result.actual['step'] === 'part' ? `${String(result.actual['rows'])} rows` : result.actual['step']);
         next = await conclude(result, next);
       }
       return { steps, next };

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deliverThirdPartyAppWebhook } from './deliver-third-party-app-webhook.ts';
-import { thirdPartyAppWebhookPayload } from './events.ts';
+import { personOf, thirdPartyAppWebhookPayload } from './events.ts';
 import { readSecrets } from './secrets.ts';
 import { changeEndpoint, createEndpoint, rotateSecret } from './writes.ts';
 import { runTwice } from '../../testing/duplicate.ts';
@@ -122,6 +122,22 @@ test('secrets of an endpoint are in no table in clear, and one that is rotated l
   assert.equal(
     (await readSecrets(db, testKeyring, { merchantId: 'shop-1', endpointId })).map(({ secret }) => secret),
     [second, first],
+  );
+});
+
+test('a message is about the person that it names, or that its data names, by an id or a number', () => {
+  const data = { customerId: 'c-1', customerRef: 'c-2' };
+  assert.equal(
+    [
+      { customerId: 'c-0', data },
+      { data },
+      { data: { customerRef: 'c-2' } },
+      { data: { customerId: 77 } },
+      { data: { customerId: null, order: data } },
+      { data: {} },
+      'nothing',
+    ].map(personOf),
+    ['c-0', 'c-1', 'c-2', '77', undefined, undefined, undefined],
   );
 });
 

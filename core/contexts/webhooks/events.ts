@@ -30,18 +30,19 @@ export const thirdPartyAppWebhookPayload = z.looseObject({
 
 export type ThirdPartyAppWebhook = z.infer<typeof thirdPartyAppWebhookPayload>;
 
-const naming = z.looseObject({
-  customerId: id(128).optional().catch(undefined),
-  customerRef: id(128).optional().catch(undefined),
-});
+const person = z
+  .union([id(128), z.int().transform(String)])
+  .optional()
+  .catch(undefined);
+const naming = z.looseObject({ customerId: person, customerRef: person });
 
 /** The person that a payload is about, by its own word or that of its data. */
 export function personOf(payload: unknown): string | undefined {
   const { data, ...own } = z.looseObject({ data: z.unknown() }).safeParse(payload).data ?? {};
   for (const each of [own, data]) {
     const named = naming.safeParse(each).data;
-    const person = named?.customerId ?? named?.customerRef;
-    if (person !== undefined) return person;
+    const subjectId = named?.customerId ?? named?.customerRef;
+    if (subjectId !== undefined) return subjectId;
   }
   return undefined;
 }
