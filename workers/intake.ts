@@ -9,6 +9,7 @@ import type { Topology } from '../core/events/topology.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import type { Config } from '../core/runtime/config.ts';
 import type { Keyring } from '../core/people/keyring.ts';
+import { storeNames } from '../core/runtime/store-names.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { createAcceptBatches } from './accept-batch.ts';
 import { createAdmission } from './admit.ts';
@@ -60,9 +61,10 @@ export interface IntakeOptions {
 /** A poller and a pipeline for every queue; all of them accept through the same batches and share one long memory. */
 export function createIntake(options: IntakeOptions): Intake {
   const { config, topology, addresses, db, sqs, s3, clock, log } = options;
+  const names = storeNames(config.stack, config.bucketSuffix);
   const dedupe = createDedupe({
     dynamodb: options.dynamodb,
-    table: `${config.stack}-dedupe`,
+    table: names.dedupeTable,
     clock,
     log,
     dedupeDays: config.dedupeDays,
@@ -84,7 +86,7 @@ export function createIntake(options: IntakeOptions): Intake {
       db,
       sqs,
       s3,
-      bucket: `${config.stack}-dead-letters${config.bucketSuffix}`,
+      bucket: names.deadLetterBucket,
       keyring: options.keyring,
       hmacKey: config.bodyHmacKey,
       admit: batches.accept,

@@ -59,6 +59,7 @@ import { createLog } from '../core/runtime/log.ts';
 import { createMetrics } from '../core/runtime/metrics.ts';
 import { createSpans } from '../core/runtime/spans.ts';
 import { bullPrefix } from '../core/runtime/queue-names.ts';
+import { storeNames } from '../core/runtime/store-names.ts';
 import type { Schedules } from '../core/schedules/schedules.ts';
 
 /** How long before the drain deadline a lane that is still being worked is given up and put back. */
@@ -170,6 +171,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
   const keyring = createKeyring(required(config, 'masterKeys'), config.bodyHmacKey);
   const aboutPeople = [...registry.values()].flatMap(({ name, person }) => (person === undefined ? [] : [name]));
   const topology = topologyOf(registry, config.stack);
+  const names = storeNames(config.stack, config.bucketSuffix);
   const addresses = await resolveAddresses(sqs, topology, { region: config.awsRegion, account: config.awsAccount });
 
   const gate = createIntakeGate({ db: intakeDb, redis, clock, log });
@@ -208,12 +210,12 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     redis,
     prefix,
     dynamodb,
-    claimsTable: `${config.stack}-claims`,
+    claimsTable: names.claimsTable,
     drivers: chooseDriver({
       'ad-network': adNetworks,
       ...feeds,
       ...createCorePlatformDrivers({ config, db: backgroundDb, registry, sqs, sns, addresses, clock }),
-      archive: createArchiveDriver({ db: backgroundDb, s3, bucket: `${config.stack}-archive${config.bucketSuffix}` }),
+      archive: createArchiveDriver({ db: backgroundDb, s3, bucket: names.archiveBucket }),
       email: createEmailDriver({ db: backgroundDb, keyring, ses: connectSES(), from: config.mailFrom, clock }),
       ...paymentDriver(config, backgroundDb),
       webhook: createWebhookDriver({

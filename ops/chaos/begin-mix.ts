@@ -1,13 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../core/database/tables.ts';
+import { compareReports } from '../checker/compare-reports.ts';
 import { effectiveEvents } from '../checker/effective-events.ts';
 import { readDatabase } from '../checker/read-database.ts';
 import { readMessages } from '../checker/read-messages.ts';
-import { readMoney } from '../checker/read-money.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
-import { readReportFigures } from '../checker/read-reports.ts';
-import { reportAds } from '../checker/recompute-reports.ts';
-import { reportMoney } from '../checker/report-money.ts';
 import type { LoadEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
 import { contactsOf, prepareShops } from '../load/prepare-shops.ts';
@@ -59,12 +56,7 @@ export async function beginMix(
         calls: await readNetworkLog(url),
         messages: await readMessages(url),
         unknownMessages: await countUnknown(admin),
-        reports: {
-          ...reportAds(events, await readReportFigures(admin)),
-          ...reportMoney(events, await readMoney(admin), (merchantId, customer) =>
-            keyring.pseudonym(merchantId, customer).toString('hex'),
-          ),
-        },
+        reports: await compareReports(events, admin, keyring),
       });
       return { judgement, rested, emitted: held.emitted.map(asSent) };
     },

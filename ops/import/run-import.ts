@@ -5,6 +5,7 @@ import { productLines } from './product-lines.ts';
 import { timeNeighbour } from './time-neighbour.ts';
 import type { Database } from '../../core/database/tables.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
+import { percentile } from '../bench/statistics.ts';
 import type { Stack } from '../local/stack-file.ts';
 
 const MAX_PUBLISH_MS = 3_600_000;
@@ -110,8 +111,8 @@ function peakMemory(pid: number): Record<string, number> {
 }
 
 function describeWaits(waits: readonly (number | undefined)[]) {
-  const sorted = waits.filter((wait) => wait !== undefined).toSorted((a, b) => a - b);
-  const percentile = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))];
-  const late = waits.length - sorted.length;
-  return { changes: waits.length, late, p50Ms: percentile(0.5), p99Ms: percentile(0.99), maxMs: sorted.at(-1) };
+  const known = waits.filter((wait) => wait !== undefined);
+  const at = (percent: number) => (known.length === 0 ? undefined : percentile(known, percent));
+  const late = waits.length - known.length;
+  return { changes: waits.length, late, p50Ms: at(50), p99Ms: at(99), maxMs: at(100) };
 }

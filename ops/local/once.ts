@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { registry } from '../../core/events/registry.ts';
 import { connectPostgres } from '../../core/clients/postgres.ts';
 import type { Database } from '../../core/database/tables.ts';
+import { compareReports } from '../checker/compare-reports.ts';
 import { type Activity, type Rest, awaitRest } from '../checker/at-rest.ts';
 import { type CheckReport, checkRun } from '../checker/check.ts';
 import { effectiveEvents } from '../checker/effective-events.ts';
@@ -11,11 +12,8 @@ import { type Contact, readDatabase } from '../checker/read-database.ts';
 import { readOpen } from '../checker/read-open.ts';
 import { drainDeadLetters } from '../checker/read-dead-letters.ts';
 import { readMessages } from '../checker/read-messages.ts';
-import { readMoney } from '../checker/read-money.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
-import { readReportFigures } from '../checker/read-reports.ts';
-import { reportAds } from '../checker/recompute-reports.ts';
-import { type Report, reportMoney } from '../checker/report-money.ts';
+import type { Report } from '../checker/report-money.ts';
 import { generateLoad } from '../load/generate.ts';
 import type { LoadEvent, SentEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
@@ -140,12 +138,9 @@ async function check(
     calls: await readNetworkLog(adNetworkUrl),
     messages: await readMessages(adNetworkUrl),
   };
-  const events = effectiveEvents(sent, evidence);
-  const keyring = keyringOf(stack.secrets);
-  const hashOf = (merchantId: string, customer: string) => keyring.pseudonym(merchantId, customer).toString('hex');
   return {
     report: checkRun(sent, evidence),
-    reports: { ...reportAds(events, await readReportFigures(db)), ...reportMoney(events, await readMoney(db), hashOf) },
+    reports: await compareReports(effectiveEvents(sent, evidence), db, keyringOf(stack.secrets)),
   };
 }
 

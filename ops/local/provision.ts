@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, GetQueueUrlCommand, type SQSClient, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import type { Registry } from '../../core/events/registry.ts';
+import { storeNames } from '../../core/runtime/store-names.ts';
 import {
   type QueueTopology,
   deadLetterRetentionSeconds,
@@ -47,6 +48,7 @@ export interface ProvisionOptions {
 export async function provision(clients: ProvisionClients, options: ProvisionOptions): Promise<void> {
   const progress = options.onProgress ?? (() => undefined);
   const topology = topologyOf(options.registry, options.stack);
+  const names = storeNames(options.stack);
   const queues = async () => {
     await Promise.all([
       ...topology.queues.map((queue) => provisionQueue(clients.sqs, queue, options, progress)),
@@ -60,9 +62,9 @@ export async function provision(clients: ProvisionClients, options: ProvisionOpt
   };
   await Promise.all([
     queues(),
-    ...['dedupe', 'claims'].map((name) => provisionTable(clients.dynamodb, `${options.stack}-${name}`, progress)),
-    ...['dead-letters', 'archive'].map((name) =>
-      provisionBucket(clients.s3, `${options.stack}-${name}`, options.region, progress),
+    ...[names.dedupeTable, names.claimsTable].map((name) => provisionTable(clients.dynamodb, name, progress)),
+    ...[names.deadLetterBucket, names.archiveBucket].map((name) =>
+      provisionBucket(clients.s3, name, options.region, progress),
     ),
   ]);
 }

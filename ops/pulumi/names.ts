@@ -1,4 +1,5 @@
 import type { SystemNames } from '../../dashboards/cloudwatch/system-alarms.ts';
+import { storeNames } from '../../core/runtime/store-names.ts';
 import type { Settings } from './settings.ts';
 
 /** Physical names that others must know before the resource exists: alarms, policies, environment. */
@@ -20,19 +21,19 @@ export interface Names {
 export const bucketSuffix = ({ accountId }: Pick<Settings, 'accountId'>): string => `-${accountId}`;
 
 /** Names of tables and buckets are what workers derive from LANEWAY_STACK and LANEWAY_BUCKET_SUFFIX. */
-export const namesOf = ({ stack, size, accountId }: Pick<Settings, 'stack' | 'size' | 'accountId'>): Names => ({
-  database: `${stack}-database`,
-  cache: `${stack}-cache`,
-  // ElastiCache numbers the nodes of a group itself, from 001.
-  cacheNodes: Array.from({ length: size.cache.nodes }, (_, i) => `${stack}-cache-${String(i + 1).padStart(3, '0')}`),
-  tables: { dedupe: `${stack}-dedupe`, claims: `${stack}-claims` },
-  deadLetterBucket: `${stack}-dead-letters${bucketSuffix({ accountId })}`,
-  archiveBucket: `${stack}-archive${bucketSuffix({ accountId })}`,
-  auditBucket: `${stack}-audit${bucketSuffix({ accountId })}`,
-  accessLogsBucket: `${stack}-access-logs${bucketSuffix({ accountId })}`,
-  cluster: stack,
-  services: { worker: `${stack}-worker`, gateway: `${stack}-gateway`, console: `${stack}-console` },
-});
+export function namesOf({ stack, size, accountId }: Pick<Settings, 'stack' | 'size' | 'accountId'>): Names {
+  const { dedupeTable, claimsTable, ...buckets } = storeNames(stack, bucketSuffix({ accountId }));
+  return {
+    database: `${stack}-database`,
+    cache: `${stack}-cache`,
+    // ElastiCache numbers the nodes of a group itself, from 001.
+    cacheNodes: Array.from({ length: size.cache.nodes }, (_, i) => `${stack}-cache-${String(i + 1).padStart(3, '0')}`),
+    tables: { dedupe: dedupeTable, claims: claimsTable },
+    ...buckets,
+    cluster: stack,
+    services: { worker: `${stack}-worker`, gateway: `${stack}-gateway`, console: `${stack}-console` },
+  };
+}
 
 /** What alarms and panels need to know of them. */
 export const systemNamesOf = (names: Names, size: Settings['size']): SystemNames => ({
