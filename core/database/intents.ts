@@ -118,6 +118,21 @@ export async function rearmIntents(
   `.execute(trx);
 }
 
+/** The destinations have these objects no more: what is declared of them next makes them anew. A call under way is left alone. */
+export async function forgetExternalIds(
+  trx: Transaction<Database>,
+  keys: readonly Pick<IntentRow, 'merchantId' | 'destination' | 'objectKey'>[],
+  nowMs: number,
+): Promise<void> {
+  const column = (pick: (key: (typeof keys)[number]) => string): string[] => keys.map(pick);
+  await sql`
+    update intents set external_id = null, updated_at = ${new Date(nowMs)}::timestamptz
+    where state in ('done', 'pending') and (merchant_id, destination, object_key) in (
+      select * from unnest(${column((k) => k.merchantId)}::text[], ${column((k) => k.destination)}::text[],
+        ${column((k) => k.objectKey)}::text[]))
+  `.execute(trx);
+}
+
 /** One statement cannot write a row twice, and nobody would ever send what was replaced before it was committed. */
 function lastOfEachObject(rows: readonly IntentRow[]): Declared[] {
   const last = new Map<string, Declared>();

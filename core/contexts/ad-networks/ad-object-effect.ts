@@ -52,7 +52,9 @@ export function createAdObjectEffect({ accounts }: { accounts: AdAccounts }): Ne
     async recordSuccess(trx, network, call, result, _, context) {
       const { campaignId, kind } = desiredOf(call);
       await recordAdObject(trx, call, desiredOf(call), network.id, result, context.now);
-      if (kind === 'ad_set') await followAdObjects(trx, { ...call, campaignId, network: network.id }, context);
+      const { merchantId } = call;
+      if (kind === 'ad_set')
+        await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: network.id }, context);
     },
 
     async recordFailure(trx, network, call, error, context) {

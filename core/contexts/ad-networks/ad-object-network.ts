@@ -19,6 +19,30 @@ export interface NetworkAdObject {
   state: CampaignState;
 }
 
+/** An ad set or ad in a listing. */
+export interface ListedAdObject extends NetworkAdObject {
+  /** What the network calls the campaign or the ad set that it belongs to. */
+  parentId: string;
+  /** Undefined where the network knows no names for its kind. */
+  name: string | undefined;
+  /** Ours, undefined where it has none: it was made by somebody else. */
+  tag: string | undefined;
+}
+
+/** Campaigns that a listing names in one call: TikTok takes no more. */
+const MAX_CAMPAIGNS = 100;
+
+/** Answers for any number of campaigns, as many to a call as the networks take. */
+export async function byCampaigns<T>(
+  campaignIds: readonly string[],
+  read: (campaignIds: readonly string[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let at = 0; at < campaignIds.length; at += MAX_CAMPAIGNS)
+    all.push(...(await read(campaignIds.slice(at, at + MAX_CAMPAIGNS))));
+  return all;
+}
+
 /** What we ask of a network about what lies under a campaign. Errors are those of `AdNetwork`. */
 export interface NetworkAdObjects {
   /** Answers with the network's id. `requestKey` (hex) names the call where the network knows idempotency. */
@@ -44,4 +68,11 @@ export interface NetworkAdObjects {
     at: { parentId: string; tag: string },
     signal: AbortSignal,
   ): Promise<NetworkAdObject[]>;
+  /** Every one in these campaigns that has not ended, and whose ad set has not. Complete, or it fails. */
+  list(
+    account: AdAccount,
+    kind: AdObjectKind,
+    campaignIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ListedAdObject[]>;
 }

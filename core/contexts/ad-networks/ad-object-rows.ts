@@ -1,34 +1,36 @@
 import { type Transaction, sql } from 'kysely';
 import type { DesiredAdObject } from './ad-object-effect.ts';
-import type { AdObjectState } from './reads.ts';
-import { readAdObjectStates, readNetworkStates } from './reads.ts';
+import { type AdObjectState, readAdObjectStates } from './ad-object-reads.ts';
+import { type AdObjectKey, type KnownListing, objectKeyOf } from './compare-ad-objects.ts';
+import { readNetworkStates } from './reads.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 import { type AdObjectRow, readAdObjects } from '../campaigns/reads.ts';
+import { forgetExternalIds } from '../../database/intents.ts';
 import type { Database } from '../../database/tables.ts';
 import type { EffectCall, EffectContext, EffectResult } from '../../events/destination.ts';
 import type { LanewayError } from '../../runtime/errors.ts';
 
 /**
- * Declares what of a campaign's ad sets and ads a network is to be told next: whatever is newer than what it was told of last,
+ * Declares what of campaigns' ad sets and ads a network is to be told next: whatever is newer than what it was told of last,
  * and belongs to something that the network has. So an ad waits for its ad set, and an ad set for its campaign. Called
  * whenever the network has followed one of those.
  */
 export async function followAdObjects(
   trx: Transaction<Database>,
-  { merchantId, campaignId, network }: { merchantId: string; campaignId: string; network: AdNetworkId },
+  { merchantId, campaignIds, network }: { merchantId: string; campaignIds: readonly string[]; network: AdNetworkId },
   context: Pick<EffectContext, 'intend'>,
 ): Promise<void> {
-  const objects = await readAdObjects(trx, merchantId, campaignId);
+  const objects = await readAdObjects(trx, merchantId, campaignIds);
   if (objects.length === 0) return;
   const ids = objects.map((object) => object.object_id);
   const states = new Map<string, AdObjectState>();
   for (const state of await readAdObjectStates(trx, merchantId, ids))
     if (state.adNetworkId === network) states.set(state.objectId, state);
-  const [campaign] = (await readNetworkStates(trx, merchantId, [campaignId])).filter(
-    ({ adNetworkId }) => adNetworkId === network,
-  );
-  const parentOf = ({ ad_set_id: adSetId }: AdObjectRow) =>
-    (adSetId === null ? campaign?.externalId : states.get(adSetId)?.externalId) ?? undefined;
+  const campaigns = new Map<string, string | null>();
+  for (const { campaignId, adNetworkId, externalId } of await readNetworkStates(trx, merchantId, campaignIds))
+    if (adNetworkId === network) campaigns.set(campaignId, externalId);
+  const parentOf = ({ ad_set_id: adSetId, campaign_id: campaignId }: AdObjectRow) =>
+    (adSetId === null ? campaigns.get(campaignId) : states.get(adSetId)?.externalId) ?? undefined;
 
   const desired = objects.flatMap((object): DesiredAdObject[] => {
     const settings = object.settings[network];
@@ -37,7 +39,7 @@ export async function followAdObjects(
     if (settings === undefined || parentId === undefined) return [];
     if (object.version <= (state?.desiredVersion ?? 0)) return [];
     if (object.state === 'ended' && state?.status !== 'pending' && (state?.externalId ?? null) === null) return [];
-    const { object_id: objectId, kind, version, name, state: wanted } = object;
+    const { object_id: objectId, campaign_id: campaignId, kind, version, name, state: wanted } = object;
     return [{ kind, objectId, campaignId, version, parentId, name, state: wanted, settings }];
   });
   if (desired.length === 0) return;
@@ -52,8 +54,6 @@ export async function followAdObjects(
   `.execute(trx);
   for (const each of desired) context.intend({ objectKey: objectKeyOf(each), desired: each });
 }
-
-const objectKeyOf = ({ kind, objectId }: DesiredAdObject): string => `${kind}:${objectId}`;
 
 /** Notes what the network holds now; live only where that is what it was told of last. */
 export async function recordAdObject(
@@ -93,4 +93,54 @@ export async function recordAdObjectFailure(
     .where('ad_network_id', '=', network)
     .where('desired_version', '=', version)
     .execute();
+}
+
+/** What a network has lost is made there again: nothing of it counts as told any more. */
+export async function forgetAdObjects(
+  trx: Transaction<Database>,
+  { merchantId, destination, network }: { merchantId: string; destination: string; network: AdNetworkId },
+  missing: readonly AdObjectKey[],
+  nowMs: number,
+): Promise<void> {
+  if (missing.length === 0) return;
+  await trx
+    .updateTable('ad_object_network_states')
+    .set({ status: 'pending', desired_version: 0, external_id: null, actual_state: null })
+    .where('merchant_id', '=', merchantId)
+    .where('ad_network_id', '=', network)
+    .where(
+      'object_id',
+      'in',
+      missing.map(({ objectId }) => objectId),
+    )
+    .execute();
+  const keys = missing.map((key) => ({ merchantId, destination, objectKey: objectKeyOf(key) }));
+  await forgetExternalIds(trx, keys, nowMs);
+}
+
+/** Writes what is there now and forgets what is not any more. */
+export async function replaceOutsideAdObjects(
+  trx: Transaction<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+  outside: readonly KnownListing[],
+  nowMs: number,
+): Promise<void> {
+  const column = <T>(pick: (each: KnownListing) => T): T[] => outside.map(pick);
+  const now = sql`${new Date(nowMs)}::timestamptz`;
+  await sql`
+    insert into outside_ad_objects (merchant_id, ad_network_id, kind, external_id, parent_external_id, name, state,
+      first_seen_at, last_seen_at)
+    select ${merchantId}, ${network}, kind, external_id, parent, name, state, ${now}, ${now}
+    from unnest(${column((c) => c.kind)}::text[], ${column((c) => c.externalId)}::text[],
+      ${column((c) => c.parentId)}::text[], ${column((c) => c.name ?? null)}::text[], ${column((c) => c.state)}::text[])
+      as t (kind, external_id, parent, name, state)
+    order by kind collate "C", external_id collate "C"
+    on conflict (merchant_id, ad_network_id, kind, external_id) do update set
+      parent_external_id = excluded.parent_external_id, name = excluded.name, state = excluded.state,
+      last_seen_at = excluded.last_seen_at
+  `.execute(trx);
+  await sql`
+    delete from outside_ad_objects
+    where merchant_id = ${merchantId} and ad_network_id = ${network} and last_seen_at < ${now}
+  `.execute(trx);
 }

@@ -75,7 +75,7 @@ export function createCampaignEffect({ accounts, clock }: { accounts: AdAccounts
       const live = await recordLive(trx, call, network.id, result, context.now);
       if (result.actual['state'] !== 'ended') {
         const { merchantId, objectKey: campaignId } = call;
-        await followAdObjects(trx, { merchantId, campaignId, network: network.id }, context);
+        await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: network.id }, context);
       }
       if (live !== undefined) tellState(call, network.id, live.stateBefore, String(result.actual['state']), context);
       if (observed === undefined) return;

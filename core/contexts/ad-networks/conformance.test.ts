@@ -148,6 +148,48 @@ for (const network of networks) {
     }
   });
 
+  test(`${network.id}: ad sets and ads are listed by the campaigns they are in, complete, without what has ended`, async () => {
+    const account = newAccount();
+    const { adObjects } = network;
+    const tagOf = (n: number) => `lw-${String(n).padStart(20, '0')}`;
+    const settings = {
+      ad_set: { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'LINK_CLICKS' },
+      ad: network.id === 'google_ads' ? { finalUrls: ['https://shop.example/1'] } : { creative: {} },
+    };
+    const make = (kind: 'ad_set' | 'ad', parentId: string, n: number) => {
+      const fields = { parentId, tag: tagOf(n), name: `Nr ${n} (${tagOf(n)})`, settings: settings[kind] };
+      return adObjects.create(account, kind, { ...fields, state: 'active' }, key(), signal());
+    };
+    const campaignIds = [await create(account), await create(account, { name: `Two ${sale.name}` })];
+    const [first = '', second = ''] = campaignIds;
+    const sets = [await make('ad_set', first, 1), await make('ad_set', first, 2), await make('ad_set', second, 3)];
+    const [set1 = '', set2 = '', set3 = ''] = sets;
+    const ads = [await make('ad', set1, 11), await make('ad', set1, 12), await make('ad', set3, 13)];
+    await make('ad', set2, 14);
+    await adObjects.changeState(account, 'ad_set', set1, 'paused', signal());
+    await adObjects.changeState(account, 'ad_set', set2, 'ended', signal());
+    await adObjects.changeState(account, 'ad', ads[1] ?? '', 'ended', signal());
+    const list = async (kind: 'ad_set' | 'ad', of: string[]) =>
+      (await adObjects.list(account, kind, of, signal()))
+        .map(({ externalId, parentId, name, tag, state }) => [externalId, parentId, name, tag, state])
+        .toSorted();
+    const nameOf = (n: number, kind = 'ad_set') =>
+      network.id === 'google_ads' && kind === 'ad' ? undefined : `Nr ${n} (${tagOf(n)})`;
+    assert.equal(await list('ad_set', [first]), [[set1, first, nameOf(1), tagOf(1), 'paused']]);
+    assert.equal(await list('ad', [second]), [[ads[2], set3, nameOf(13, 'ad'), tagOf(13), 'active']]);
+    assert.equal(await list('ad', []), []);
+    // More than one call takes.
+    const many = [...Array.from({ length: 150 }, (_, n) => String(9_000_000 + n)), ...campaignIds];
+    assert.equal(
+      await list('ad_set', many),
+      [
+        [set1, first, nameOf(1), tagOf(1), 'paused'],
+        [set3, second, nameOf(3), tagOf(3), 'active'],
+      ].toSorted(),
+    );
+    assert.is((await list('ad', many)).length, 2);
+  });
+
   test(`${network.id}: a report has a row for each day and campaign, and reading it again finds the same`, async () => {
     const account = newAccount();
     const ids = [await create(account), await create(account, { name: `Two ${sale.name}` })];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { AdObjectKind, NetworkAdObjects } from './ad-object-network.ts';
+import { type AdObjectKind, type ListedAdObject, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import { tagIn } from './campaign-name.ts';
 import type { GoogleCalls } from './google-audiences.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
@@ -13,11 +14,25 @@ const mutated = z.looseObject({ adGroupResult: named.optional(), adGroupAdResult
 const groupRow = z.looseObject({ adGroup: z.looseObject({ id: z.string(), status }) });
 const adRow = z.looseObject({ adGroupAd: z.looseObject({ resourceName: z.string(), status }) });
 
+const listedGroup = z.looseObject({
+  adGroup: z.looseObject({ id: z.string(), name: z.string(), status }),
+  campaign: z.looseObject({ id: z.string() }),
+});
+const listedAd = z.looseObject({
+  adGroupAd: z.looseObject({
+    resourceName: z.string(),
+    status,
+    ad: z.looseObject({ finalUrlSuffix: z.string().default('') }).default({ finalUrlSuffix: '' }),
+  }),
+  adGroup: z.looseObject({ id: z.string() }),
+});
+
 const collections = { ad_set: 'adGroups', ad: 'adGroupAds' } as const;
 const operations = { ad_set: 'adGroupOperation', ad: 'adGroupAdOperation' } as const;
 
 /** Most kinds of ads have no name, so that an ad is found by the suffix of its URL, which reports of the shop show too. */
 const suffixOf = (tag: string): string => `lw_ad=${tag}`;
+const tagInSuffix = (suffix: string): string | undefined => /^lw_ad=(lw-[0-9a-f]{20})$/.exec(suffix)?.[1];
 
 /** An ad is called by its ad group too: `123~456`. */
 export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | 'mutate'>): NetworkAdObjects {
@@ -47,6 +62,28 @@ export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | '
 
   return {
     find,
+
+    list: (account, kind, campaignIds, signal) =>
+      byCampaigns<ListedAdObject>(campaignIds, async (ids) => {
+        const within = `campaign.id IN (${ids.join(', ')}) AND ad_group.status != 'REMOVED'`;
+        if (kind === 'ad_set') {
+          const gaql = `SELECT ad_group.id, ad_group.name, ad_group.status, campaign.id FROM ad_group WHERE ${within}`;
+          return (await query(account.accountId, gaql, signal)).map((row) => {
+            const { adGroup, campaign } = parse(listedGroup, row);
+            const { id, name, status: held } = adGroup;
+            return { externalId: id, parentId: campaign.id, name, tag: tagIn(name), state: states[held] };
+          });
+        }
+        const fields =
+          'ad_group_ad.resource_name, ad_group_ad.status, ad_group_ad.ad.final_url_suffix, ad_group.id, ad_group.status';
+        const gaql = `SELECT ${fields} FROM ad_group_ad WHERE ${within} AND ad_group_ad.status != 'REMOVED'`;
+        return (await query(account.accountId, gaql, signal)).map((row) => {
+          const { adGroupAd, adGroup } = parse(listedAd, row);
+          const { resourceName, status: held, ad } = adGroupAd;
+          const of = { externalId: lastOf(resourceName), parentId: adGroup.id, name: undefined };
+          return { ...of, tag: tagInSuffix(ad.finalUrlSuffix), state: states[held] };
+        });
+      }),
 
     async create(account, kind, { parentId, name, tag, state, settings }, _, signal) {
       const parent = `customers/${account.accountId}/${kind === 'ad' ? 'adGroups' : 'campaigns'}/${parentId}`;

@@ -1,10 +1,16 @@
 import { z } from 'zod';
-import type { NetworkAdObjects } from './ad-object-network.ts';
+import { type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
 import { type MetaCalls, metaStates, metaStatuses } from './meta-calls.ts';
 
 const created = z.looseObject({ id: z.string().min(1) });
 const listed = z.looseObject({ id: z.string(), status: z.enum(['ACTIVE', 'PAUSED', 'ARCHIVED', 'DELETED']) });
+const shown = listed.extend({
+  name: z.string(),
+  campaign_id: z.string().optional(),
+  adset_id: z.string().optional(),
+});
 const collections = { ad_set: 'adsets', ad: 'ads' } as const;
 const parents = { ad_set: 'campaign_id', ad: 'adset_id' } as const;
 /** Archived ones are shown only to whoever asks for them. */
@@ -47,5 +53,21 @@ export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
         return { externalId: found.data.id, state: metaStates[found.data.status] };
       });
     },
+
+    list: ({ accountId }, kind, campaignIds, signal) =>
+      byCampaigns(campaignIds, async (ids) => {
+        const filtering = [{ field: 'campaign.id', operator: 'IN', value: ids }];
+        const query = { fields: `id,name,status,${parents[kind]}`, filtering: JSON.stringify(filtering) };
+        const rows = await all(`act_${accountId}/${collections[kind]}`, query, signal);
+        return rows.flatMap((row) => {
+          const found = shown.safeParse(row);
+          if (!found.success) throw notUnderstood(false, found.error);
+          const { id, name, status } = found.data;
+          const parentId = found.data[parents[kind]];
+          if (parentId === undefined) throw notUnderstood(false, new Error(`no ${parents[kind]} of ${id}`));
+          const state = metaStates[status];
+          return state === 'ended' ? [] : [{ externalId: id, parentId, name, tag: tagIn(name), state }];
+        });
+      }),
   };
 }

@@ -1,5 +1,9 @@
 import type { AdAccounts } from './accounts.ts';
+import { followAdObjects, forgetAdObjects, replaceOutsideAdObjects } from './ad-object-rows.ts';
+import { readHeldAdObjects } from './ad-object-reads.ts';
+import { tagIn } from './campaign-name.ts';
 import { type HeldCampaign, compareWithListing } from './compare.ts';
+import { type KnownListing, compareAdObjects, objectKeyOf } from './compare-ad-objects.ts';
 import type { NetworkEffect } from './effect.ts';
 import { createHandover } from './handover.ts';
 import type { NetworkCampaign } from './network.ts';
@@ -13,6 +17,8 @@ interface Listed {
   currency: string;
   listedAtMs: number;
   campaigns: readonly NetworkCampaign[];
+  /** Of the campaigns with our tag. */
+  adObjects: readonly KnownListing[];
 }
 
 /** Longer than any network's listing lags behind what it holds. */
@@ -21,7 +27,8 @@ const TWIN_DEADLINE_MS = 30_000;
 
 /**
  * Lists what a network has for a merchant and compares it with what we hold. Drift is repaired by asking again for what is
- * desired, twins are ended, and campaigns that were made outside are listed for the merchant and otherwise left alone.
+ * desired, twins are ended, and what was made outside is listed for the merchant and otherwise left alone. Ad sets and ads
+ * that are gone are made again, under campaigns that are not.
  */
 export function createReconcileEffect(options: { accounts: AdAccounts; clock: Clock; lagMs?: number }): NetworkEffect {
   const { accounts, clock, lagMs = LAG_MS } = options;
@@ -31,8 +38,13 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
       const account = await accounts.of(network, call.merchantId, signal);
       const listedAtMs = clock.now();
       const campaigns = await network.listCampaigns(account, signal);
-      handover.put(call.idempotencyKey, { currency: account.currency, listedAtMs, campaigns });
-      return { externalId: 'listing', actual: { campaigns: campaigns.length } };
+      const tagged = campaigns.filter(({ name }) => tagIn(name) !== undefined).map(({ externalId }) => externalId);
+      const adObjects: KnownListing[] = [];
+      for (const kind of ['ad_set', 'ad'] as const)
+        for (const each of await network.adObjects.list(account, kind, tagged, signal))
+          adObjects.push({ kind, ...each });
+      handover.put(call.idempotencyKey, { currency: account.currency, listedAtMs, campaigns, adObjects });
+      return { externalId: 'listing', actual: { campaigns: campaigns.length, adObjects: adObjects.length } };
     },
     probe: () => Promise.resolve(undefined),
     satisfies: () => false,
@@ -41,8 +53,9 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
       const listed = handover.take(call.idempotencyKey);
       if (listed === undefined) return;
       const { merchantId, destination } = call;
+      const lag = { listedAtMs: listed.listedAtMs, lagMs };
       const held: HeldCampaign[] = await readHeldCampaigns(trx, merchantId, network.id);
-      const found = compareWithListing(merchantId, held, listed.campaigns, { listedAtMs: listed.listedAtMs, lagMs });
+      const found = compareWithListing(merchantId, held, listed.campaigns, lag);
       await markEndedOutside(trx, merchantId, network.id, found.endedOutside);
       await replaceOutsideCampaigns(
         trx,
@@ -50,18 +63,55 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
         found.outside,
         context.now,
       );
-      await recordReconciliation(trx, { merchantId, network: network.id }, held.length, found, context.now);
-      const drifted = found.drifted.map((objectKey) => ({ merchantId, destination, objectKey }));
-      await rearmIntents(trx, drifted, context.now);
+      const at = { merchantId, destination, network: network.id };
+      const here = inCampaigns(listed.adObjects, held);
+      const heldObjects = await readHeldAdObjects(
+        trx,
+        at,
+        held.map(({ campaignId }) => campaignId),
+        here.map(({ externalId }) => externalId),
+      );
+      const resting = standing(held, listed.campaigns);
+      const objects = compareAdObjects(merchantId, heldObjects, here, { ...lag, resting });
+      await replaceOutsideAdObjects(trx, at, objects.outside, context.now);
+      const compared = { campaigns: held.length, adObjects: heldObjects.length };
+      await recordReconciliation(trx, at, compared, { ...found, objects }, context.now);
+      const drifted = [...found.drifted, ...objects.drifted.map(objectKeyOf)];
+      await rearmIntents(
+        trx,
+        drifted.map((objectKey) => ({ merchantId, destination, objectKey })),
+        context.now,
+      );
+      await forgetAdObjects(trx, at, objects.missing, context.now);
+      await followAdObjects(trx, { merchantId, campaignIds: objects.toFollow, network: network.id }, context);
       const { eventId, correlationId, traceparent } = call;
       const cause = { eventId, eventType: 'CampaignStateChangeRequestedEvent', handler: 'reconcile', mseq: 0 };
       const origin = { day: dayOf(context.now), correlationId, traceparent, deadlineMs: TWIN_DEADLINE_MS };
       await declareIntents(
         trx,
-        found.twins.map((externalId) => ({ merchantId, destination, ...endTwin(externalId), ...cause, ...origin })),
+        [
+          ...found.twins.map((externalId) => endTwin(externalId)),
+          ...objects.twins.map(({ kind, externalId }) => endTwin(externalId, kind)),
+        ].map((twin) => ({ merchantId, destination, ...twin, ...cause, ...origin })),
         context.now,
       );
     },
     recordFailure: () => Promise.resolve(),
   };
+}
+
+/** Without what lies under campaigns of somebody else who shares the account. */
+function inCampaigns(listing: readonly KnownListing[], held: readonly HeldCampaign[]): KnownListing[] {
+  const campaigns = new Set(held.map(({ externalId }) => externalId));
+  const sets = listing.filter(({ kind, parentId }) => kind === 'ad_set' && campaigns.has(parentId));
+  const setIds = new Set(sets.map(({ externalId }) => externalId));
+  return [...sets, ...listing.filter(({ kind, parentId }) => kind === 'ad' && setIds.has(parentId))];
+}
+
+/** Campaigns whose ad sets and ads were listed, with nothing under way that would explain a difference. */
+function standing(held: readonly HeldCampaign[], listing: readonly NetworkCampaign[]): Set<string> {
+  const listed = new Set(listing.filter(({ name }) => tagIn(name) !== undefined).map(({ externalId }) => externalId));
+  const stands = ({ status, desiredState, externalId }: HeldCampaign) =>
+    status === 'live' && desiredState !== 'ended' && listed.has(externalId ?? '');
+  return new Set(held.filter(stands).map(({ campaignId }) => campaignId));
 }

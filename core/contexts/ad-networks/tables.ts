@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 import type { CampaignParameters } from '../campaigns/events.ts';
 
 export interface AdNetworksTables {
@@ -79,5 +79,23 @@ export interface AdNetworksTables {
     twins: number;
     ended_outside: number;
     outside: number;
+    ad_objects: Generated<number>;
+    ad_objects_drifted: Generated<number>;
+    ad_objects_missing: Generated<number>;
+    ad_objects_twins: Generated<number>;
+    ad_objects_outside: Generated<number>;
+  };
+  /** Ad sets and ads in our campaigns at a network that were not made through us. */
+  outside_ad_objects: {
+    merchant_id: string;
+    ad_network_id: string;
+    kind: 'ad_set' | 'ad';
+    external_id: string;
+    parent_external_id: string;
+    /** Null for ads of networks that do not name them. */
+    name: string | null;
+    state: 'active' | 'paused';
+    first_seen_at: Date;
+    last_seen_at: Date;
   };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import type { NetworkAdObjects } from './ad-object-network.ts';
+import { type AdObjectKind, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
+import type { AdAccount } from './network.ts';
 import type { TiktokCalls } from './tiktok-audiences.ts';
 
 const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
@@ -10,14 +12,30 @@ const anything = z.looseObject({});
 const createdGroup = z.looseObject({ adgroup_id: z.string().min(1) });
 const createdAds = z.looseObject({ ad_ids: z.array(z.string().min(1)) });
 const said = { operation_status: operation, secondary_status: z.string().default('') };
-const listedGroup = z.looseObject({ adgroup_id: z.string(), adgroup_name: z.string(), ...said });
-const listedAd = z.looseObject({ ad_id: z.string(), ad_name: z.string(), ...said });
+const listedGroup = z
+  .looseObject({ adgroup_id: z.string(), adgroup_name: z.string(), campaign_id: z.string(), ...said })
+  .transform((row) => ({ ...row, id: row.adgroup_id, name: row.adgroup_name, parentId: row.campaign_id }));
+const listedAd = z
+  .looseObject({ ad_id: z.string(), ad_name: z.string(), adgroup_id: z.string(), ...said })
+  .transform((row) => ({ ...row, id: row.ad_id, name: row.ad_name, parentId: row.adgroup_id }));
 const paths = { ad_set: 'adgroup', ad: 'ad' } as const;
 
 export function tiktokAdObjects(
   { post, all }: Pick<TiktokCalls, 'post' | 'all'>,
   requestIdOf: (requestKey: string) => string,
 ): NetworkAdObjects {
+  const listed = async ({ accountId }: AdAccount, kind: AdObjectKind, filtering: object, signal: AbortSignal) => {
+    const query = { advertiser_id: accountId, filtering };
+    const rows =
+      kind === 'ad_set'
+        ? await all('adgroup/get', query, listedGroup, signal)
+        : await all('ad/get', query, listedAd, signal);
+    return rows.map(({ id, name, parentId, operation_status: status, secondary_status: secondary }) => {
+      const state = secondary.endsWith('_DELETE') ? ('ended' as const) : states[status];
+      return { externalId: id, name, parentId, state };
+    });
+  };
+
   return {
     async create({ accountId }, kind, { parentId, name, state, settings }, requestKey, signal) {
       const status = operations[state];
@@ -42,25 +60,18 @@ export function tiktokAdObjects(
       await post(`${paths[kind]}/status/update`, body, anything, signal);
     },
 
-    async find({ accountId }, kind, { parentId, tag }, signal) {
+    async find(account, kind, { parentId, tag }, signal) {
       const parent = kind === 'ad_set' ? 'campaign_ids' : 'adgroup_ids';
-      const query = { advertiser_id: accountId, filtering: { [parent]: [parentId], primary_status: 'STATUS_ALL' } };
-      const rows =
-        kind === 'ad_set'
-          ? (await all('adgroup/get', query, listedGroup, signal)).map((row) => ({
-              ...{ id: row.adgroup_id, name: row.adgroup_name },
-              ...{ status: row.operation_status, secondary: row.secondary_status },
-            }))
-          : (await all('ad/get', query, listedAd, signal)).map((row) => ({
-              ...{ id: row.ad_id, name: row.ad_name },
-              ...{ status: row.operation_status, secondary: row.secondary_status },
-            }));
-      return rows
-        .filter(({ name }) => name.includes(tag))
-        .map(({ id, status, secondary }) => ({
-          externalId: id,
-          state: secondary.endsWith('_DELETE') ? ('ended' as const) : states[status],
-        }));
+      const filtering = { [parent]: [parentId], primary_status: 'STATUS_ALL' };
+      const rows = await listed(account, kind, filtering, signal);
+      return rows.filter(({ name }) => name.includes(tag)).map(({ externalId, state }) => ({ externalId, state }));
     },
+
+    list: (account, kind, campaignIds, signal) =>
+      byCampaigns(campaignIds, async (ids) => {
+        const filtering = { campaign_ids: ids, primary_status: 'STATUS_NOT_DELETE' };
+        const rows = await listed(account, kind, filtering, signal);
+        return rows.filter(({ state }) => state !== 'ended').map((row) => ({ ...row, tag: tagIn(row.name) }));
+      }),
   };
 }

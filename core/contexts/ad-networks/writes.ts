@@ -1,5 +1,6 @@
 import { type Transaction, sql } from 'kysely';
 import type { Differences } from './compare.ts';
+import type { AdObjectDifferences } from './compare-ad-objects.ts';
 import type { NetworkCampaign } from './network.ts';
 import type { Database } from '../../database/tables.ts';
 import type { EffectCall, EffectResult } from '../../events/destination.ts';
@@ -113,20 +114,26 @@ export async function replaceOutsideCampaigns(
   `.execute(trx);
 }
 
+/** @param compared how many of each there were */
 export async function recordReconciliation(
   trx: Transaction<Database>,
   { merchantId, network }: { merchantId: string; network: string },
-  campaigns: number,
-  { drifted, twins, endedOutside, outside }: Differences,
+  compared: { campaigns: number; adObjects: number },
+  { drifted, twins, endedOutside, outside, objects }: Differences & { objects: AdObjectDifferences },
   nowMs: number,
 ): Promise<void> {
   const found = {
     reconciled_at: new Date(nowMs),
-    campaigns,
+    campaigns: compared.campaigns,
     drifted: drifted.length,
     twins: twins.length,
     ended_outside: endedOutside.length,
     outside: outside.length,
+    ad_objects: compared.adObjects,
+    ad_objects_drifted: objects.drifted.length,
+    ad_objects_missing: objects.missing.length,
+    ad_objects_twins: objects.twins.length,
+    ad_objects_outside: objects.outside.length,
   };
   await trx
     .insertInto('reconciliations')

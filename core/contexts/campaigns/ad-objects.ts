@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import { type AdObjectRow, readAdObjects } from './reads.ts';
 import type { AdObjectSettings } from './tables.ts';
 import { type CampaignChange, type RequestOrigin, lockCampaign, repeatCommand } from './writes.ts';
-import { type AdObjectState, readAdObjectStates } from '../ad-networks/reads.ts';
+import { type AdObjectState, readAdObjectStates } from '../ad-networks/ad-object-reads.ts';
 import type { Database } from '../../database/tables.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
@@ -140,7 +140,7 @@ export async function listAdObjects(
   merchantId: string,
   campaignId: string,
 ): Promise<AdObject[]> {
-  const rows = await readAdObjects(trx, merchantId, campaignId);
+  const rows = await readAdObjects(trx, merchantId, [campaignId]);
   const states = await readAdObjectStates(
     trx,
     merchantId,

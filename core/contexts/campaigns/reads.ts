@@ -1,4 +1,4 @@
-import type { Selectable, Transaction } from 'kysely';
+import { type Selectable, type Transaction, sql } from 'kysely';
 import type { Database } from '../../database/tables.ts';
 import { type NetworkState, readNetworkStates } from '../ad-networks/reads.ts';
 import type { CampaignState, CampaignsTables } from './tables.ts';
@@ -167,20 +167,18 @@ export async function isApprovalRequired(trx: Transaction<Database>, merchantId:
 
 export type AdObjectRow = Selectable<CampaignsTables['ad_objects']>;
 
-/** Ad sets and ads of a campaign, the latest 2,000 of those that ever were; the oldest first. */
+/** Ad sets and ads of campaigns, of each the latest 2,000 of those that ever were; the oldest first. */
 export async function readAdObjects(
   trx: Transaction<Database>,
   merchantId: string,
-  campaignId: string,
+  campaignIds: readonly string[],
 ): Promise<AdObjectRow[]> {
-  const rows = await trx
-    .selectFrom('ad_objects')
-    .selectAll()
-    .where('merchant_id', '=', merchantId)
-    .where('campaign_id', '=', campaignId)
-    .orderBy('created_at', 'desc')
-    .orderBy('object_id', 'desc')
-    .limit(2_000)
-    .execute();
-  return rows.toReversed();
+  const { rows } = await sql<AdObjectRow>`
+    select latest.* from unnest(${campaignIds}::text[]) as of (campaign_id) cross join lateral (
+      select * from ad_objects o where o.merchant_id = ${merchantId} and o.campaign_id = of.campaign_id
+      order by o.created_at desc, o.object_id desc limit 2000
+    ) latest
+    order by latest.created_at, latest.object_id
+  `.execute(trx);
+  return rows;
 }

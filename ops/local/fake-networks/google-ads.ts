@@ -210,11 +210,11 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
         }));
       case 'ad_group_ad':
         return store.list(owner, 'ad').map((each) => ({
+          ...groupOf(owner, each),
           'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(each, 'parentId')}~${each.id}`,
           'ad_group_ad.status': statusOfState[textOf(each, 'status')],
           'ad_group_ad.ad.name': textOf(each, 'name'),
           'ad_group_ad.ad.final_url_suffix': textOf(each, 'urlSuffix'),
-          'ad_group.id': textOf(each, 'parentId'),
         }));
       case 'user_list':
         return store
@@ -224,6 +224,16 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
       default:
         return [];
     }
+  }
+
+  /** What the ad group of an ad says of itself. */
+  function groupOf(owner: Owner, ad: StoredObject): GaqlRow {
+    const group = store.get(owner, textOf(ad, 'parentId'));
+    return {
+      'ad_group.id': group?.id,
+      'ad_group.status': group && statusOfState[textOf(group, 'status')],
+      'campaign.id': group && textOf(group, 'parentId'),
+    };
   }
 
   function campaignRow(owner: Owner, each: StoredObject): GaqlRow {

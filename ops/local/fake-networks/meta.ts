@@ -5,7 +5,7 @@ import { daysBetween, figuresOf } from './figures.ts';
 import type { NetworkContext, Refusals } from './faults.ts';
 import { metaError, noSuchObject, usageHeaders } from './meta-errors.ts';
 import type { NetworkParts } from './network.ts';
-import { type ObjectKind, type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
+import { type ObjectKind, type Owner, type StoredObject, lineageOf, numberOf, textOf } from './object-store.ts';
 
 const PAGE = 25;
 /** How long `effective_status` says something else than `status`. */
@@ -178,9 +178,10 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
         // Archived ones are shown only to whoever asks for them.
         .filter(
           (each) =>
-            textOf(each, 'status') !== 'ENDED' || filtering.data.some(({ field }) => field === 'effective_status'),
+            lineageOf(store, each).every((of) => textOf(of, 'status') !== 'ENDED') ||
+            filtering.data.some(({ field }) => field === 'effective_status'),
         )
-        .filter((each) => filtering.data.every((filter) => passes(each, filter)));
+        .filter((each) => filtering.data.every((filter) => passes(lineageOf(store, each), filter)));
       const data = found.slice(after, after + limit).map(show);
       const next =
         after + limit < found.length
@@ -299,11 +300,16 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
   return api;
 }
 
-function passes(each: StoredObject, { field, operator, value }: z.infer<typeof filterSchema>[number]): boolean {
-  const held =
-    field === 'effective_status'
-      ? (shownStatus[textOf(each, 'status')] ?? '')
-      : textOf(each, field.replace('campaign.', ''));
+/** `lineage` begins with the object itself. */
+function passes(lineage: readonly StoredObject[], filter: z.infer<typeof filterSchema>[number]): boolean {
+  const { field, operator, value } = filter;
+  const [each] = lineage;
+  if (each === undefined) return false;
+  const heldIn: Readonly<Record<string, string>> = {
+    effective_status: shownStatus[textOf(each, 'status')] ?? '',
+    'campaign.id': lineage.find(({ kind }) => kind === 'campaign')?.id ?? '',
+  };
+  const held = heldIn[field] ?? textOf(each, field.replace('campaign.', ''));
   if (operator === 'CONTAIN') return held.includes(String(value));
   if (operator === 'IN') return value.includes(held);
   return held === value;

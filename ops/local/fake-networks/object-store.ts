@@ -112,4 +112,10 @@ export function textOf({ fields }: StoredObject, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
+/** The object and what it belongs to: an ad, its ad set, its campaign. */
+export function lineageOf(store: Pick<ObjectStore, 'get'>, object: StoredObject): StoredObject[] {
+  const parent = store.get(object, textOf(object, 'parentId'));
+  return parent === undefined ? [object] : [object, ...lineageOf(store, parent)];
+}
+
 export const numberOf = ({ fields }: StoredObject, name: string): number => Number(fields[name] ?? 0);

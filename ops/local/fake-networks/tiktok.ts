@@ -6,7 +6,7 @@ import { digitsOf } from './accounts.ts';
 import { daysBetween, figuresOf } from './figures.ts';
 import type { NetworkContext, Refusals } from './faults.ts';
 import type { NetworkParts } from './network.ts';
-import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
+import { type Owner, type StoredObject, lineageOf, numberOf, textOf } from './object-store.ts';
 
 /** For this long a `request_id` is remembered: the same call again then gives the first one's answer. */
 const REQUEST_MEMORY_MS = 10_000;
@@ -217,17 +217,42 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
       );
     }),
   );
+  const filteredIds = z.array(z.string()).min(1).max(100).optional();
+  const objectFilter = z.looseObject({
+    campaign_ids: filteredIds,
+    adgroup_ids: filteredIds,
+    primary_status: z.string().default('STATUS_NOT_DELETE'),
+  });
   for (const [path, kind, idField, nameField] of [
     ['/adgroup/get/', 'ad_set', 'adgroup_id', 'adgroup_name'],
     ['/ad/get/', 'ad', 'ad_id', 'ad_name'],
   ] as const)
     api.get(path, (c) =>
-      call(c, page, (owner, { page: at, page_size: size }) => {
-        const found = store.list(owner, kind).map((each) => ({
-          [idField]: each.id,
-          [nameField]: textOf(each, 'name'),
-          operation_status: operationOf[textOf(each, 'status')],
-        }));
+      call(c, page, (owner, { filtering = '{}', page: at, page_size: size }) => {
+        const parsed = objectFilter.safeParse(JSON.parse(filtering));
+        if (!parsed.success) return answer(40_002, z.prettifyError(parsed.error));
+        const filter = parsed.data;
+        const found = store.list(owner, kind).flatMap((each) => {
+          const lineage = lineageOf(store, each);
+          const idOf = (wanted: string) => lineage.find((of) => of.kind === wanted)?.id ?? '';
+          const [campaignId, groupId] = [idOf('campaign'), idOf('ad_set')];
+          const deleted = lineage.some((of) => textOf(of, 'status') === 'ENDED');
+          const isWanted =
+            filter.campaign_ids?.includes(campaignId) !== false &&
+            filter.adgroup_ids?.includes(groupId) !== false &&
+            // Deleted ones, and what belongs to them, are shown only to whoever asks for all.
+            (filter.primary_status === 'STATUS_ALL' || !deleted);
+          if (!isWanted) return [];
+          const word = kind === 'ad' ? 'AD' : 'ADGROUP';
+          return {
+            campaign_id: campaignId,
+            adgroup_id: groupId,
+            [idField]: each.id,
+            [nameField]: textOf(each, 'name'),
+            operation_status: operationOf[textOf(each, 'status')],
+            secondary_status: `${word}_STATUS_${deleted ? 'DELETE' : 'DELIVERY_OK'}`,
+          };
+        });
         return ok(pageOf(found, at, size));
       }),
     );

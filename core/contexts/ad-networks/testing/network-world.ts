@@ -1,9 +1,12 @@
+import type { Transaction } from 'kysely';
 import { createAdAccounts, derivedAccountId } from '../accounts.ts';
+import { followAdObjects } from '../ad-object-rows.ts';
 import { connectAdNetworks, sameCredentials } from '../connect.ts';
 import { createAdNetworkDriver } from '../driver.ts';
 import type { AdAccount, AdNetwork } from '../network.ts';
 import { recordLive } from '../writes.ts';
 import { declareIntents } from '../../../database/intents.ts';
+import type { Database } from '../../../database/tables.ts';
 import type { EffectCall, EffectContext } from '../../../events/destination.ts';
 import type { Emission } from '../../../events/handler.ts';
 import { dayOf, systemClock } from '../../../runtime/clock.ts';
@@ -39,6 +42,36 @@ export async function setUpNetwork() {
     ...more,
   });
 
+  type Wish = Parameters<EffectContext['intend']>[0];
+  /** Sends and records; gives what was emitted, and what is to be done next. */
+  const perform = async (more: Partial<EffectCall>): Promise<{ emissions: Emission[]; wishes: Wish[] }> => {
+    const call = callOf(more);
+    const result = await driver.send(call, signal());
+    const emissions: Emission[] = [];
+    const wishes: Wish[] = [];
+    const context: EffectContext = {
+      now: clock.now(),
+      emit: (emission) => void emissions.push(emission),
+      intend: (wish) => void wishes.push(wish),
+    };
+    await db.transaction().execute(async (trx) => {
+      await driver.recordSuccess(trx, call, result, undefined, context);
+      await trx
+        .updateTable('intents')
+        .set({ state: 'done', external_id: result.externalId })
+        .where('object_key', '=', call.objectKey)
+        .execute();
+      await declare(trx, wishes);
+    });
+    return { emissions, wishes };
+  };
+  const declare = async (trx: Transaction<Database>, wishes: readonly Wish[]): Promise<void> => {
+    const event = { eventId: 'event-1', eventType: 'CampaignStateChangeRequestedEvent', handler: 'sync', mseq: 1 };
+    const context = { day: dayOf(clock.now()), correlationId: 'cor', traceparent: 'tp', deadlineMs: 5_000 };
+    const rows = wishes.map((wish) => ({ merchantId, destination, ...wish, ...event, ...context }));
+    await declareIntents(trx, rows, clock.now());
+  };
+
   return {
     world,
     db,
@@ -51,17 +84,42 @@ export async function setUpNetwork() {
     signal,
     callOf,
     /** Sends and records; gives what was emitted. */
-    async carryOut(more: Partial<EffectCall>): Promise<Emission[]> {
-      const call = callOf(more);
-      const result = await driver.send(call, signal());
-      const emissions: Emission[] = [];
-      const context: EffectContext = {
-        now: clock.now(),
-        emit: (emission) => void emissions.push(emission),
-        intend: () => undefined,
-      };
-      await db.transaction().execute((trx) => driver.recordSuccess(trx, call, result, undefined, context));
-      return emissions;
+    carryOut: async (more: Partial<EffectCall>): Promise<Emission[]> => (await perform(more)).emissions,
+    /** Carries out every intent that is open, and what follows from it; gives what the network was told, in order. */
+    async carryOutOpen(): Promise<string[]> {
+      const told: string[] = [];
+      for (let turns = 0; turns < 20; turns++) {
+        const open = await db
+          .selectFrom('intents')
+          .select(['object_key as objectKey', 'version', 'desired', 'external_id as externalId'])
+          .where('state', '=', 'pending')
+          .orderBy('object_key')
+          .execute();
+        if (open.length === 0) return told;
+        for (const { externalId, ...intent } of open) {
+          told.push(`${intent.objectKey} ${externalId === null ? 'new' : 'held'}`);
+          await perform({ ...intent, externalId: externalId ?? undefined });
+        }
+      }
+      throw new Error('there is always something open');
+    },
+    /** Ad sets and ads of a campaign as they are to be, and their intents; an ad comes after its ad set. */
+    async addAdObjects(campaignId: string, objects: { objectId: string; adSetId?: string }[]): Promise<void> {
+      const now = new Date(clock.now());
+      const settings = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'REACH', creative: {} };
+      const rows = objects.map(({ objectId, adSetId }) => ({
+        ...{ merchant_id: merchantId, object_id: objectId, campaign_id: campaignId, ad_set_id: adSetId ?? null },
+        ...{ kind: adSetId === undefined ? ('ad_set' as const) : ('ad' as const), state: 'active' as const },
+        ...{ name: `Name of ${objectId}`, settings: JSON.stringify({ meta: settings }) },
+        ...{ created_at: now, updated_at: now },
+      }));
+      await db.transaction().execute(async (trx) => {
+        await trx.insertInto('ad_objects').values(rows).execute();
+        const wishes: Wish[] = [];
+        const context = { intend: (wish: Wish) => void wishes.push(wish) };
+        await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: 'meta' }, context);
+        await declare(trx, wishes);
+      });
     },
     /** A campaign that rests at Meta as it is desired, with its intent done. */
     async addCampaign(campaignId: string): Promise<string> {
@@ -91,7 +149,11 @@ export async function setUpNetwork() {
           now,
         );
         await recordLive(trx, call, 'meta', result, now);
-        await trx.updateTable('intents').set({ state: 'done' }).where('object_key', '=', campaignId).execute();
+        await trx
+          .updateTable('intents')
+          .set({ state: 'done', external_id: result.externalId })
+          .where('object_key', '=', campaignId)
+          .execute();
       });
       return result.externalId;
     },

@@ -1,0 +1,93 @@
+import { type Transaction, sql } from 'kysely';
+import type { HeldAdObject } from './compare-ad-objects.ts';
+import type { AdNetworkId } from '../campaigns/events.ts';
+import type { Database } from '../../database/tables.ts';
+
+export interface AdObjectState {
+  objectId: string;
+  adNetworkId: string;
+  status: 'pending' | 'live' | 'failed';
+  /** The version that the network was last told of. */
+  desiredVersion: number;
+  actualState: string | null;
+  externalId: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+/** How far the networks have followed ad sets and ads of a merchant. */
+export async function readAdObjectStates(
+  trx: Transaction<Database>,
+  merchantId: string,
+  objectIds: readonly string[],
+): Promise<AdObjectState[]> {
+  if (objectIds.length === 0) return [];
+  const { rows } = await sql<AdObjectState>`
+    select object_id as "objectId", ad_network_id as "adNetworkId", status, desired_version as "desiredVersion",
+      actual_state as "actualState", external_id as "externalId", error_code as "errorCode",
+      error_message as "errorMessage"
+    from ad_object_network_states where merchant_id = ${merchantId} and object_id = any(${objectIds}::text[])
+    order by object_id, ad_network_id
+  `.execute(trx);
+  return rows;
+}
+
+/**
+ * What is held about ad sets and ads that a network is to have in these campaigns: all that have not ended, and of the others
+ * those that the network lists all the same.
+ */
+export async function readHeldAdObjects(
+  trx: Transaction<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+  campaignIds: readonly string[],
+  listedIds: readonly string[],
+): Promise<HeldAdObject[]> {
+  if (campaignIds.length === 0) return [];
+  const { rows } = await sql<
+    Omit<HeldAdObject, 'changedAtMs' | 'syncedAtMs'> & { changedAt: Date; syncedAt: Date | null }
+  >`
+    select o.object_id as "objectId", o.kind, o.campaign_id as "campaignId", o.ad_set_id as "adSetId", o.name, o.state,
+      o.version, o.updated_at as "changedAt", s.desired_version as "desiredVersion", s.status,
+      s.external_id as "externalId", s.synced_at as "syncedAt"
+    from ad_objects o left join ad_object_network_states s
+      on s.merchant_id = o.merchant_id and s.object_id = o.object_id and s.ad_network_id = ${network}
+    where o.merchant_id = ${merchantId} and o.campaign_id = any(${campaignIds}::text[]) and o.settings ? ${network}
+      and (o.state <> 'ended' or s.external_id = any(${listedIds}::text[]))
+    order by o.object_id
+  `.execute(trx);
+  return rows.map(({ changedAt, syncedAt, ...row }) => ({
+    ...row,
+    changedAtMs: changedAt.getTime(),
+    syncedAtMs: syncedAt?.getTime(),
+  }));
+}
+
+export interface OutsideAdObject {
+  kind: 'ad_set' | 'ad';
+  externalId: string;
+  parentExternalId: string;
+  name: string | null;
+  state: 'active' | 'paused';
+  firstSeenAt: Date;
+}
+
+/** A page of what others made in our campaigns at a network, by kind and the network's id, which `after` joins: `ad/123`. */
+export async function listOutsideAdObjects(
+  trx: Transaction<Database>,
+  merchantId: string,
+  network: AdNetworkId,
+  { after = '', limit }: { after?: string; limit: number },
+): Promise<{ items: OutsideAdObject[]; next: string | undefined }> {
+  const slash = after.indexOf('/');
+  const [kind, externalId] = slash < 0 ? [after, ''] : [after.slice(0, slash), after.slice(slash + 1)];
+  const { rows } = await sql<OutsideAdObject>`
+    select kind, external_id as "externalId", parent_external_id as "parentExternalId", name, state,
+      first_seen_at as "firstSeenAt"
+    from outside_ad_objects
+    where merchant_id = ${merchantId} and ad_network_id = ${network} and (kind, external_id) > (${kind}, ${externalId})
+    order by kind, external_id limit ${limit + 1}
+  `.execute(trx);
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: rows.length > limit && last !== undefined ? `${last.kind}/${last.externalId}` : undefined };
+}
