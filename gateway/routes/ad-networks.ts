@@ -2,6 +2,7 @@ import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { nextPage, pageQuery } from '../paging.ts';
 import { problemResponses } from '../problem.ts';
+import { listOutsideAdObjects } from '../../core/contexts/ad-networks/ad-object-reads.ts';
 import { listOutsideCampaigns } from '../../core/contexts/ad-networks/reads.ts';
 import { connectAdAccount } from '../../core/contexts/ad-networks/writes.ts';
 import { adNetworkIds } from '../../core/contexts/campaigns/events.ts';
@@ -32,6 +33,18 @@ const outsideCampaign = z
 const outsideCampaignPage = z
   .object({ campaigns: z.array(outsideCampaign), next: nextPage })
   .openapi('OutsideCampaignPage');
+
+const outsideAdObject = z
+  .object({
+    kind: z.enum(['ad_set', 'ad']),
+    externalId: z.string(),
+    parentExternalId: z.string().openapi({ description: 'Of the campaign or the ad set that it belongs to.' }),
+    name: z.string().nullable().openapi({ description: 'Null for ads of networks that do not name them.' }),
+    state: z.enum(['active', 'paused']),
+    firstSeenAt: z.iso.datetime(),
+  })
+  .openapi('OutsideAdObject');
+const outsideAdObjectPage = z.object({ ads: z.array(outsideAdObject), next: nextPage }).openapi('OutsideAdObjectPage');
 
 const connectAccount = createRoute({
   method: 'put',
@@ -68,7 +81,23 @@ const listOutside = createRoute({
   },
 });
 
-export const adNetworkRoutes = [connectAccount, listOutside];
+const listOutsideAds = createRoute({
+  method: 'get',
+  path: '/v1/ad-networks/{adNetworkId}/outside-ads',
+  operationId: 'listOutsideAds',
+  tags,
+  summary: 'List ad sets and ads in your campaigns at an ad network that were not made here',
+  request: { params: network, query: pageQuery },
+  responses: {
+    200: {
+      description: "A page of ads, then of ad sets, by the network's id, as the last comparison found them.",
+      content: { 'application/json': { schema: outsideAdObjectPage } },
+    },
+    ...problemResponses('request.invalid', 'access.unauthenticated', 'service.unavailable'),
+  },
+});
+
+export const adNetworkRoutes = [connectAccount, listOutside, listOutsideAds];
 
 export function addAdNetworkRoutes(app: OpenAPIHono<GatewayEnv>, { db, clock }: GatewayDependencies): void {
   app.openapi(connectAccount, async (c) => {
@@ -90,5 +119,18 @@ export function addAdNetworkRoutes(app: OpenAPIHono<GatewayEnv>, { db, clock }: 
     );
     const campaigns = page.items.map((each) => ({ ...each, firstSeenAt: each.firstSeenAt.toISOString() }));
     return c.json({ campaigns, next: page.next ?? null }, 200);
+  });
+
+  app.openapi(listOutsideAds, async (c) => {
+    const { limit, after } = c.req.valid('query');
+    const merchantId = c.get('merchantId');
+    const page = await asMerchant(db, merchantId, (trx) =>
+      listOutsideAdObjects(trx, merchantId, c.req.valid('param').adNetworkId, {
+        limit,
+        ...(after === undefined ? {} : { after }),
+      }),
+    );
+    const ads = page.items.map((each) => ({ ...each, firstSeenAt: each.firstSeenAt.toISOString() }));
+    return c.json({ ads, next: page.next ?? null }, 200);
   });
 }

@@ -1,3 +1,4 @@
+// test-stack
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adPerformanceDataIngestedPayload } from './events.ts';

@@ -1,3 +1,4 @@
+// test-stack
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { campaignTag, taggedName } from './campaign-name.ts';
@@ -101,6 +102,11 @@ test('ad sets and ads are compared too: drift, what is gone with what is under i
   const twin = await create('ad', set1, taggedName('Name of ad-2', campaignTag(s.merchantId, 'ad:ad-2')));
   const theirSet = await create('ad_set', campaign, 'Made by hand');
   const theirAd = await create('ad', theirSet, 'Also');
+  // Another merchant shares the account.
+  const name = taggedName('Sale', campaignTag('another-shop', 'cmp-1'));
+  const fields = { state: 'active', name, dailyBudgetMinor: 100 } as const;
+  const others = await s.meta.createCampaign(s.account, fields, 'cd', s.signal());
+  await create('ad', await create('ad_set', others, 'Of another shop'), 'Of another shop');
   const reconcile = () => s.carryOut({ objectKey: 'reconcile', desired: { kind: 'reconcile' } });
 
   await reconcile();

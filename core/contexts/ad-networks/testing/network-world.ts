@@ -78,6 +78,7 @@ export async function setUpNetwork() {
     merchantId,
     account,
     driver,
+    networks,
     meta: meta satisfies AdNetwork,
     time,
     clock,
