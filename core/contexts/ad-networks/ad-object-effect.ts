@@ -4,6 +4,8 @@ import { followAdObjects, recordAdObject, recordAdObjectFailure } from './ad-obj
 import { campaignTag, taggedName } from './campaign-name.ts';
 import { chooseOfTwins } from './campaign-effect.ts';
 import type { NetworkEffect } from './effect.ts';
+import { tellOwner } from '../notifications/events.ts';
+import { tellApps } from '../webhooks/events.ts';
 import type { EffectCall } from '../../events/destination.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
@@ -58,7 +60,16 @@ export function createAdObjectEffect({ accounts }: { accounts: AdAccounts }): Ne
     },
 
     async recordFailure(trx, network, call, error, context) {
-      await recordAdObjectFailure(trx, call, desiredOf(call), network.id, error, context.now);
+      const desired = desiredOf(call);
+      const { kind, objectId, campaignId, name } = desired;
+      const campaignName = await recordAdObjectFailure(trx, call, desired, network.id, error, context.now);
+      if (campaignName === undefined) return;
+      const at = new Date(context.now).toISOString();
+      const about = kind === 'ad' ? { campaignId, adId: objectId } : { campaignId, adSetId: objectId };
+      context.emit(tellApps(`${kind}.failed`, { ...about, adNetworkId: network.id, code: error.code }, at));
+      const filling = { name, campaignName, network: network.id, reason: error.message };
+      const template = kind === 'ad' ? 'ad-failed' : 'ad-set-failed';
+      context.emit(tellOwner(template, `${objectId}:${network.id}:${call.version}`, filling, at));
     },
   };
 }

@@ -74,25 +74,28 @@ export async function recordAdObject(
   `.execute(trx);
 }
 
+/** Resolves with its campaign's name when the failure is that of what is desired now. */
 export async function recordAdObjectFailure(
   trx: Transaction<Database>,
   { merchantId }: EffectCall,
-  { objectId, version }: DesiredAdObject,
+  { objectId, campaignId, version }: DesiredAdObject,
   network: AdNetworkId,
   error: LanewayError,
   nowMs: number,
-): Promise<void> {
-  await trx
-    .updateTable('ad_object_network_states')
-    .set({
-      ...{ status: 'failed', error_code: error.code, error_message: error.message.slice(0, 500) },
-      synced_at: new Date(nowMs),
-    })
-    .where('merchant_id', '=', merchantId)
-    .where('object_id', '=', objectId)
-    .where('ad_network_id', '=', network)
-    .where('desired_version', '=', version)
-    .execute();
+): Promise<string | undefined> {
+  const { rows } = await sql<{ campaignName: string }>`
+    with failed as (
+      update ad_object_network_states set status = 'failed', error_code = ${error.code},
+        error_message = ${error.message.slice(0, 500)}, synced_at = ${new Date(nowMs)}::timestamptz
+      where merchant_id = ${merchantId} and object_id = ${objectId} and ad_network_id = ${network}
+        and desired_version = ${version}
+      returning merchant_id, ad_network_id
+    )
+    select coalesce(c.desired->>'name', ${campaignId}) as "campaignName"
+    from failed left join campaign_network_states c on c.merchant_id = failed.merchant_id
+      and c.ad_network_id = failed.ad_network_id and c.campaign_id = ${campaignId}
+  `.execute(trx);
+  return rows[0]?.campaignName;
 }
 
 /** What a network has lost is made there again: nothing of it counts as told any more. */

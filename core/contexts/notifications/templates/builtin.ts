@@ -106,6 +106,36 @@ export const builtinTemplates: readonly BuiltinTemplate[] = [
     },
   },
   {
+    templateId: 'ad-set-failed',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Ad set “{{ name }}” of “{{ campaignName }}” could not be brought to {{ network }}',
+        text: '{{ network }} does not hold the ad set “{{ name }}” of the campaign “{{ campaignName }}” as you want it: {{ reason }}',
+      },
+      de: {
+        subject: 'Anzeigengruppe „{{ name }}“ von „{{ campaignName }}“ ließ sich nicht zu {{ network }} bringen',
+        text: '{{ network }} hat die Anzeigengruppe „{{ name }}“ der Kampagne „{{ campaignName }}“ nicht so, wie Sie es wünschen: {{ reason }}',
+      },
+    },
+  },
+  {
+    templateId: 'ad-failed',
+    category: 'campaigns',
+    version: 1,
+    texts: {
+      en: {
+        subject: 'Ad “{{ name }}” of “{{ campaignName }}” could not be brought to {{ network }}',
+        text: '{{ network }} does not hold the ad “{{ name }}” of the campaign “{{ campaignName }}” as you want it: {{ reason }}',
+      },
+      de: {
+        subject: 'Anzeige „{{ name }}“ von „{{ campaignName }}“ ließ sich nicht zu {{ network }} bringen',
+        text: '{{ network }} hat die Anzeige „{{ name }}“ der Kampagne „{{ campaignName }}“ nicht so, wie Sie es wünschen: {{ reason }}',
+      },
+    },
+  },
+  {
     templateId: 'campaign-budget-spent',
     category: 'campaigns',
     version: 1,

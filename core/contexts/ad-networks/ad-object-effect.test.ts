@@ -1,0 +1,70 @@
+// test-stack
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { setUpNetwork } from './testing/network-world.ts';
+import type { EffectContext } from '../../events/destination.ts';
+import type { Emission } from '../../events/handler.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+
+test('owners and their apps are told of an ad set or ad that is given up, unless something newer is desired by then', async () => {
+  await using s = await setUpNetwork();
+  await s.addCampaign('cmp-1');
+  await s.addAdObjects('cmp-1', [{ objectId: 'set-1' }, { objectId: 'ad-1', adSetId: 'set-1' }]);
+  await s.carryOutOpen();
+  const now = Date.parse('2026-11-23T12:00:00.000Z');
+  const giveUp = async (objectKey: string, version: number): Promise<Emission[]> => {
+    const emissions: Emission[] = [];
+    const emit = (emission: Emission) => void emissions.push(emission);
+    const context: EffectContext = { now, emit, intend: () => undefined };
+    const [kind, objectId] = objectKey.split(':');
+    const desired = { kind, objectId, campaignId: 'cmp-1', version, parentId: '7', name: 'Germany', state: 'active' };
+    const call = s.callOf({ objectKey, version: 5, desired: { ...desired, settings: {} } });
+    const error = new LanewayError('effect.rejected', 'no targeting', { retry: 'never' });
+    await s.db.transaction().execute((trx) => s.driver.recordFailure(trx, call, error, context));
+    return emissions;
+  };
+  const stateOf = async (objectId: string) => {
+    const rows = await s.db
+      .selectFrom('ad_object_network_states')
+      .selectAll()
+      .where('object_id', '=', objectId)
+      .execute();
+    return rows.map(({ status, error_code: code, error_message: message }) => [status, code, message]);
+  };
+  assert.equal(await giveUp('ad_set:set-1', 9), []);
+  assert.equal(await stateOf('set-1'), [['live', null, null]]);
+  assert.equal(await giveUp('ad_set:set-1', 1), [
+    {
+      eventType: 'ThirdPartyAppWebhookEvent',
+      payload: {
+        webhookType: 'ad_set.failed',
+        timestamp: '2026-11-23T12:00:00.000Z',
+        data: { campaignId: 'cmp-1', adSetId: 'set-1', adNetworkId: 'meta', code: 'effect.rejected' },
+      },
+    },
+    {
+      eventType: 'NotificationDispatchRequestedEvent',
+      payload: {
+        recipientId: 'owner',
+        channel: 'in_app',
+        templateId: 'ad-set-failed',
+        payloadForTemplate: {
+          ...{ name: 'Germany', campaignName: 'Sale cmp-1', network: 'meta', reason: 'no targeting' },
+        },
+        timestamp: '2026-11-23T12:00:00.000Z',
+        idempotencyKey: 'ad-set-failed:set-1:meta:5',
+      },
+    },
+  ]);
+  assert.equal(await stateOf('set-1'), [['failed', 'effect.rejected', 'no targeting']]);
+  const ad = await giveUp('ad:ad-1', 1);
+  assert.equal(
+    ad.map(({ payload }) => [payload['webhookType'], payload['data'], payload['idempotencyKey']]),
+    [
+      ['ad.failed', { campaignId: 'cmp-1', adId: 'ad-1', adNetworkId: 'meta', code: 'effect.rejected' }, undefined],
+      [undefined, undefined, 'ad-failed:ad-1:meta:5'],
+    ],
+  );
+});
+
+test.run();
