@@ -40,6 +40,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0042-unused-table': () => import('./migrations/0042-unused-table.ts'),
   '0043-first-keys': () => import('./migrations/0043-first-keys.ts'),
   '0044-compared-ad-objects': () => import('./migrations/0044-compared-ad-objects.ts'),
+  '0045-ads-followed': () => import('./migrations/0045-ads-followed.ts'),
   '0046-sealed-bodies': () => import('./migrations/0046-sealed-bodies.ts'),
   '0047-archive-parts': () => import('./migrations/0047-archive-parts.ts'),
 };

@@ -1,4 +1,4 @@
-import type { AdAccount, CampaignState } from './network.ts';
+import type { AdAccount, CampaignState, DayRange, ReportRow } from './network.ts';
 
 export type AdObjectKind = 'ad_set' | 'ad';
 
@@ -75,4 +75,11 @@ export interface NetworkAdObjects {
     campaignIds: readonly string[],
     signal: AbortSignal,
   ): Promise<ListedAdObject[]>;
+  /** Days of the ads in these campaigns, also of those that have ended: not all that a campaign has comes from an ad. */
+  report(
+    account: AdAccount,
+    range: DayRange,
+    campaignIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReportRow[]>;
 }

@@ -201,6 +201,44 @@ for (const network of networks) {
     assert.equal(await network.report(account, { from, to }, signal()), rows);
   });
 
+  test(`${network.id}: a report of ads has their days in the campaigns asked for, which come to those of the campaign`, async () => {
+    const account = newAccount();
+    const { adObjects } = network;
+    const tag = 'lw-0123456789abcdef0123';
+    const make = (kind: 'ad_set' | 'ad', parentId: string, settings: Record<string, unknown>) => {
+      const fields = { parentId, tag, name: `A ${key()} (${tag})`, state: 'active', settings } as const;
+      return adObjects.create(account, kind, fields, key(), signal());
+    };
+    const setSettings = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'LINK_CLICKS' };
+    const adSettings =
+      network.id === 'google_ads' ? { finalUrls: ['https://shop.example/1'] } : { creative: {}, identity_id: '1' };
+    const madeOn = new Date(systemClock.now()).toISOString().slice(0, 10);
+    const [first, second] = [await create(account), await create(account, { name: `Two ${sale.name}` })];
+    const set1 = await make('ad_set', first, setSettings);
+    const ads = [await make('ad', set1, adSettings), await make('ad', set1, adSettings)];
+    const elsewhere = await make('ad', await make('ad_set', second, setSettings), adSettings);
+    await adObjects.changeState(account, 'ad', ads[0] ?? '', 'ended', signal());
+    const to = new Date(systemClock.now()).toISOString().slice(0, 10);
+    const from = new Date(systemClock.now() - 2 * 86_400_000).toISOString().slice(0, 10);
+    const rows = await adObjects.report(account, { from, to }, [first], signal());
+    assert.ok(rows.every(({ date }) => date >= madeOn));
+    const idsOf = (days: typeof rows) => [...new Set(days.map(({ externalId }) => externalId))].toSorted();
+    assert.equal(idsOf(rows), ads.toSorted());
+    const campaigns = await network.report(account, { from, to }, signal());
+    for (const [date, days] of Map.groupBy(rows, (row) => row.date)) {
+      const whole = campaigns.find((row) => row.externalId === first && row.date === date);
+      for (const figure of ['impressions', 'clicks', 'conversions', 'spendMicros'] as const) {
+        const sum = days.reduce((before, row) => before + row[figure], 0);
+        assert.is(sum, whole?.[figure], figure);
+      }
+    }
+    assert.equal(await adObjects.report(account, { from, to }, [first], signal()), rows);
+    const many = [...Array.from({ length: 150 }, (_, n) => String(9_000_000 + n)), first, second];
+    const all = await adObjects.report(account, { from, to }, many, signal());
+    assert.equal(idsOf(all), [...ads, elsewhere].toSorted());
+    assert.equal(await adObjects.report(account, { from, to }, [], signal()), []);
+  });
+
   test(`${network.id}: listings are complete however many pages they take`, async () => {
     const account = newAccount();
     await Promise.all(Array.from({ length: 30 }, (_, n) => create(account, { name: `${n} ${sale.name}` })));

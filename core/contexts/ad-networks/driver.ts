@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { createAdObjectEffect } from './ad-object-effect.ts';
+import { createAdPerformanceEffect } from './ad-performance-effect.ts';
 import { createAudienceEffect } from './audience-effect.ts';
 import type { AdAccounts } from './accounts.ts';
 import { createCampaignEffect } from './campaign-effect.ts';
@@ -32,6 +33,7 @@ export function createAdNetworkDriver({ networks, ...options }: AdNetworkDriverO
   const effects = new Map<string, NetworkEffect>([
     ['campaign', createCampaignEffect(options)],
     ['report', createPerformanceEffect(options)],
+    ['ad_report', createAdPerformanceEffect(options)],
     ['reconcile', createReconcileEffect(options)],
     ['twin', createTwinEffect(options)],
     ['audience', createAudienceEffect(options)],

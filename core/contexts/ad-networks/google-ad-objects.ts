@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AdObjectKind, type ListedAdObject, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import type { GoogleCalls } from './google-audiences.ts';
+import { GOOGLE_FIGURES, googleDays, googleFigures, readGoogleFigures } from './google-figures.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
@@ -26,6 +27,8 @@ const listedAd = z.looseObject({
   }),
   adGroup: z.looseObject({ id: z.string() }),
 });
+
+const adDay = googleFigures.extend({ adGroupAd: z.looseObject({ resourceName: z.string() }) });
 
 const collections = { ad_set: 'adGroups', ad: 'adGroupAds' } as const;
 const operations = { ad_set: 'adGroupOperation', ad: 'adGroupAdOperation' } as const;
@@ -82,6 +85,16 @@ export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | '
           const { resourceName, status: held, ad } = adGroupAd;
           const of = { externalId: lastOf(resourceName), parentId: adGroup.id, name: undefined };
           return { ...of, tag: tagInSuffix(ad.finalUrlSuffix), state: states[held] };
+        });
+      }),
+
+    report: (account, range, campaignIds, signal) =>
+      byCampaigns(campaignIds, async (ids) => {
+        const where = `campaign.id IN (${ids.join(', ')}) AND ${googleDays(range)}`;
+        const gaql = `SELECT ad_group_ad.resource_name, ${GOOGLE_FIGURES} FROM ad_group_ad WHERE ${where}`;
+        return (await query(account.accountId, gaql, signal)).map((row) => {
+          const day = parse(adDay, row);
+          return { externalId: lastOf(day.adGroupAd.resourceName), ...readGoogleFigures(day) };
         });
       }),
 

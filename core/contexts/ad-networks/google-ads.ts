@@ -6,6 +6,7 @@ import type { AdAccount, AdNetwork, CampaignFields, NetworkCampaign } from './ne
 import { LanewayError } from '../../runtime/errors.ts';
 import { googleAdObjects } from './google-ad-objects.ts';
 import { type GoogleCalls, googleAudiences } from './google-audiences.ts';
+import { GOOGLE_FIGURES, googleDays, googleFigures, readGoogleFigures } from './google-figures.ts';
 import { minorOfMicros, minorToMicros } from '../../money/currency.ts';
 
 const VERSION = 'v26';
@@ -31,16 +32,7 @@ const campaignRow = z.looseObject({
   campaignBudget: z.looseObject({ amountMicros: int64.optional() }).optional(),
 });
 const customerRow = z.looseObject({ customer: z.looseObject({ currencyCode: z.string(), timeZone: z.string() }) });
-const reportRow = z.looseObject({
-  campaign: z.looseObject({ id: z.string() }),
-  segments: z.looseObject({ date: z.string() }),
-  metrics: z.looseObject({
-    impressions: int64.default(0),
-    clicks: int64.default(0),
-    conversions: z.number().default(0),
-    costMicros: int64.default(0),
-  }),
-});
+const reportRow = googleFigures.extend({ campaign: z.looseObject({ id: z.string() }) });
 
 const CAMPAIGN_FIELDS =
   'campaign.id, campaign.name, campaign.status, campaign.campaign_budget, campaign_budget.amount_micros';
@@ -224,19 +216,10 @@ export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomer
 
     listCampaigns: (account, signal) => campaigns(account, "campaign.status != 'REMOVED'", signal),
 
-    async report(account, { from, to }, signal) {
-      const fields =
-        'campaign.id, segments.date, metrics.impressions, metrics.clicks, metrics.conversions, metrics.cost_micros';
-      const gaql = `SELECT ${fields} FROM campaign WHERE segments.date BETWEEN '${from}' AND '${to}'`;
+    async report(account, range, signal) {
+      const gaql = `SELECT campaign.id, ${GOOGLE_FIGURES} FROM campaign WHERE ${googleDays(range)}`;
       const rows = await query(account.accountId, reportRow, gaql, signal);
-      return rows.map(({ campaign, segments, metrics }) => ({
-        externalId: campaign.id,
-        date: segments.date,
-        impressions: metrics.impressions,
-        clicks: metrics.clicks,
-        conversions: metrics.conversions,
-        spendMicros: metrics.costMicros,
-      }));
+      return rows.map((row) => ({ externalId: row.campaign.id, ...readGoogleFigures(row) }));
     },
   };
 }

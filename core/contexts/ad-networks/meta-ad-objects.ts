@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
+import { metaFigures, metaInsights, readMetaFigures } from './meta-figures.ts';
 import { type MetaCalls, metaStates, metaStatuses } from './meta-calls.ts';
 
 const created = z.looseObject({ id: z.string().min(1) });
@@ -11,6 +12,8 @@ const shown = listed.extend({
   campaign_id: z.string().optional(),
   adset_id: z.string().optional(),
 });
+const adDay = metaFigures.extend({ ad_id: z.string() });
+const inCampaigns = (ids: readonly string[]) => ({ field: 'campaign.id', operator: 'IN', value: ids });
 const collections = { ad_set: 'adsets', ad: 'ads' } as const;
 const parents = { ad_set: 'campaign_id', ad: 'adset_id' } as const;
 /** Archived ones are shown only to whoever asks for them. */
@@ -54,10 +57,21 @@ export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
       });
     },
 
+    report: ({ accountId }, range, campaignIds, signal) =>
+      byCampaigns(campaignIds, async (ids) => {
+        const query = { ...metaInsights('ad', range), filtering: JSON.stringify([inCampaigns(ids)]) };
+        const rows = await all(`act_${accountId}/insights`, query, signal);
+        return rows.map((row) => {
+          const day = adDay.safeParse(row);
+          if (!day.success) throw notUnderstood(false, day.error);
+          return { externalId: day.data.ad_id, ...readMetaFigures(day.data) };
+        });
+      }),
+
     list: ({ accountId }, kind, campaignIds, signal) =>
       byCampaigns(campaignIds, async (ids) => {
-        const filtering = [{ field: 'campaign.id', operator: 'IN', value: ids }];
-        const query = { fields: `id,name,status,${parents[kind]}`, filtering: JSON.stringify(filtering) };
+        const filtering = JSON.stringify([inCampaigns(ids)]);
+        const query = { fields: `id,name,status,${parents[kind]}`, filtering };
         const rows = await all(`act_${accountId}/${collections[kind]}`, query, signal);
         return rows.flatMap((row) => {
           const found = shown.safeParse(row);

@@ -4,10 +4,11 @@ import { type NetworkRequest, callNetwork, notUnderstood } from './http.ts';
 import { metaAdObjects } from './meta-ad-objects.ts';
 import { metaAudiences } from './meta-audiences.ts';
 import { type MetaCalls, metaStates, metaStatuses } from './meta-calls.ts';
+import { metaFigures, metaInsights, readMetaFigures } from './meta-figures.ts';
 import { readMetaRefusal } from './meta-errors.ts';
 import type { AdNetwork, CampaignFields, NetworkCampaign } from './network.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { exponentOf, microsOfDecimal } from '../../money/currency.ts';
+import { exponentOf } from '../../money/currency.ts';
 
 const VERSION = 'v26.0';
 const PAGE = 500;
@@ -17,7 +18,6 @@ const MAX_PAGE_BYTES = 8_000_000;
 
 const CAMPAIGN_FIELDS = 'id,name,status,daily_budget';
 
-const decimalText = z.string().default('0');
 const created = z.looseObject({ id: z.string().min(1) });
 const done = z.looseObject({ success: z.literal(true) });
 const page = z.looseObject({
@@ -33,16 +33,7 @@ const campaign = z.looseObject({
   daily_budget: z.string().optional(),
 });
 const account = z.looseObject({ currency: z.string(), timezone_name: z.string() });
-const insight = z.looseObject({
-  campaign_id: z.string(),
-  date_start: z.iso.date(),
-  impressions: decimalText,
-  clicks: decimalText,
-  spend: decimalText,
-  actions: z.array(z.looseObject({ action_type: z.string(), value: z.string() })).default([]),
-});
-/** A purchase wherever it happened: the sum of what other action types list by place. */
-const PURCHASE = 'omni_purchase';
+const insight = metaFigures.extend({ campaign_id: z.string() });
 
 export interface MetaOptions {
   /** `https://graph.facebook.com` */
@@ -150,22 +141,9 @@ export function createMeta({ baseUrl, tokens }: MetaOptions): AdNetwork {
     listCampaigns: async ({ accountId }, signal) =>
       (await campaigns(accountId, [], signal)).filter(({ state }) => state !== 'ended'),
 
-    async report({ accountId }, { from, to }, signal) {
-      const query = {
-        level: 'campaign',
-        fields: 'campaign_id,impressions,clicks,spend,actions',
-        time_range: JSON.stringify({ since: from, until: to }),
-        time_increment: '1',
-      };
-      const rows = await all(`act_${accountId}/insights`, query, insight, signal);
-      return rows.map((row) => ({
-        externalId: row.campaign_id,
-        date: row.date_start,
-        impressions: Number(row.impressions),
-        clicks: Number(row.clicks),
-        conversions: Number(row.actions.find(({ action_type: type }) => type === PURCHASE)?.value ?? 0),
-        spendMicros: microsOfDecimal(row.spend),
-      }));
+    async report({ accountId }, range, signal) {
+      const rows = await all(`act_${accountId}/insights`, metaInsights('campaign', range), insight, signal);
+      return rows.map((row) => ({ externalId: row.campaign_id, ...readMetaFigures(row) }));
     },
   };
 }

@@ -33,9 +33,8 @@ export interface NetworkCampaign {
   dailyBudgetMinor: number | undefined;
 }
 
-/** A day of a campaign, in the words of AdPerformanceDataIngestedEvent. */
-export interface ReportRow {
-  externalId: string;
+/** A day of something, in the words of AdPerformanceDataIngestedEvent. */
+export interface DayFigures {
   /** A day in the account's zone. */
   date: string;
   impressions: number;
@@ -44,6 +43,17 @@ export interface ReportRow {
   conversions: number;
   /** Millionths of the currency's major unit. */
   spendMicros: number;
+}
+
+/** A day of a campaign, or of an ad where reports of ads are asked for. */
+export interface ReportRow extends DayFigures {
+  externalId: string;
+}
+
+/** Days inclusive, at most 30. */
+export interface DayRange {
+  from: string;
+  to: string;
 }
 
 /**
@@ -67,8 +77,8 @@ export interface AdNetwork {
   findCampaigns(account: AdAccount, text: string, signal: AbortSignal): Promise<NetworkCampaign[]>;
   /** Every campaign that has not ended. */
   listCampaigns(account: AdAccount, signal: AbortSignal): Promise<NetworkCampaign[]>;
-  /** Days inclusive, at most 30. */
-  report(account: AdAccount, range: { from: string; to: string }, signal: AbortSignal): Promise<ReportRow[]>;
+  /** Every campaign's days. */
+  report(account: AdAccount, range: DayRange, signal: AbortSignal): Promise<ReportRow[]>;
   audiences: NetworkAudiences;
   adObjects: NetworkAdObjects;
 }

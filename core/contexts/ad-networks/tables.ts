@@ -57,6 +57,15 @@ export interface AdNetworksTables {
     figures_hash: string;
     read_at: Date;
   };
+  /** What was last read of a day of an ad. */
+  ad_performance_reads: {
+    merchant_id: string;
+    ad_network_id: string;
+    report_date: string;
+    ad_id: string;
+    figures_hash: string;
+    read_at: Date;
+  };
   /** Campaigns at a network that were not made through us. */
   outside_campaigns: {
     merchant_id: string;

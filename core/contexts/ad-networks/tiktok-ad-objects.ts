@@ -4,6 +4,7 @@ import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
 import type { TiktokCalls } from './tiktok-audiences.ts';
+import { readTiktokFigures, tiktokAdDay, tiktokReport } from './tiktok-figures.ts';
 
 const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
 const operations = { active: 'ENABLE', paused: 'DISABLE', ended: 'DELETE' } as const;
@@ -66,6 +67,14 @@ export function tiktokAdObjects(
       const rows = await listed(account, kind, filtering, signal);
       return rows.filter(({ name }) => name.includes(tag)).map(({ externalId, state }) => ({ externalId, state }));
     },
+
+    report: ({ accountId }, range, campaignIds, signal) =>
+      byCampaigns(campaignIds, async (ids) => {
+        const filtering = [{ field_name: 'campaign_ids', filter_type: 'IN', filter_value: JSON.stringify(ids) }];
+        const query = { ...tiktokReport(accountId, 'ad', range), filtering };
+        const rows = await all('report/integrated/get', query, tiktokAdDay, signal);
+        return rows.map((row) => ({ externalId: row.dimensions.ad_id, ...readTiktokFigures(row) }));
+      }),
 
     list: (account, kind, campaignIds, signal) =>
       byCampaigns(campaignIds, async (ids) => {

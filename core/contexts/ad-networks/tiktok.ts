@@ -5,8 +5,9 @@ import type { AdAccount, AdNetwork, NetworkCampaign } from './network.ts';
 import { tiktokAdObjects } from './tiktok-ad-objects.ts';
 import { type TiktokCalls, tiktokAudiences } from './tiktok-audiences.ts';
 import { readTiktokRefusal } from './tiktok-errors.ts';
+import { readTiktokFigures, tiktokCampaignDay, tiktokReport } from './tiktok-figures.ts';
 import { LanewayError } from '../../runtime/errors.ts';
-import { decimalOf, microsOfDecimal, minorOfMicros } from '../../money/currency.ts';
+import { decimalOf, minorOfMicros } from '../../money/currency.ts';
 
 const VERSION = 'open_api/v1.3';
 const PAGE = 1_000;
@@ -26,11 +27,6 @@ const campaign = z.looseObject({
 });
 const page = z.looseObject({ list: z.array(z.unknown()), page_info: z.looseObject({ total_page: z.int() }) });
 const advertisers = z.looseObject({ list: z.array(z.looseObject({ currency: z.string(), timezone: z.string() })) });
-const text = z.string().default('0');
-const reportRow = z.looseObject({
-  dimensions: z.looseObject({ campaign_id: z.string(), stat_time_day: z.string() }),
-  metrics: z.looseObject({ impressions: text, clicks: text, conversion: text, spend: text }),
-});
 
 export interface TiktokOptions {
   /** `https://business-api.tiktok.com` */
@@ -168,25 +164,10 @@ export function createTiktok({ baseUrl, tokens }: TiktokOptions): AdNetwork {
 
     listCampaigns: (account, signal) => campaigns(account, {}, signal),
 
-    async report({ accountId }, { from, to }, signal) {
-      const query = {
-        advertiser_id: accountId,
-        report_type: 'BASIC',
-        data_level: 'AUCTION_CAMPAIGN',
-        dimensions: ['campaign_id', 'stat_time_day'],
-        metrics: ['impressions', 'clicks', 'conversion', 'spend'],
-        start_date: from,
-        end_date: to,
-      };
-      const rows = await all('report/integrated/get', query, reportRow, signal);
-      return rows.map(({ dimensions, metrics }) => ({
-        externalId: dimensions.campaign_id,
-        date: dimensions.stat_time_day.slice(0, 10),
-        impressions: Number(metrics.impressions),
-        clicks: Number(metrics.clicks),
-        conversions: Number(metrics.conversion),
-        spendMicros: microsOfDecimal(metrics.spend),
-      }));
+    async report({ accountId }, range, signal) {
+      const query = tiktokReport(accountId, 'campaign', range);
+      const rows = await all('report/integrated/get', query, tiktokCampaignDay, signal);
+      return rows.map((row) => ({ externalId: row.dimensions.campaign_id, ...readTiktokFigures(row) }));
     },
   };
 }

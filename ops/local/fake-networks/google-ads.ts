@@ -3,7 +3,8 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { digitsOf } from './accounts.ts';
-import { figuresOf, daysBetween } from './figures.ts';
+import { adDays } from './ad-figures.ts';
+import { type Figures, daysBetween, figuresOf } from './figures.ts';
 import type { Refusals } from './faults.ts';
 import { type GaqlQuery, type GaqlRow, matches, parseGaql, project } from './gaql.ts';
 import { errorResponse, quotaFault, statusOf } from './google-ads-errors.ts';
@@ -192,14 +193,13 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
 
   function rowsOf(owner: Owner, query: GaqlQuery): GaqlRow[] {
     const { currency, timeZone } = accounts.of(owner);
+    const now = Date.now();
     switch (query.resource) {
       case 'customer':
         return [{ 'customer.id': owner.account, 'customer.currency_code': currency, 'customer.time_zone': timeZone }];
       case 'campaign': {
         const rows = store.list(owner, 'campaign').map((each) => campaignRow(owner, each));
-        return query.fields.some((field) => field.startsWith('metrics.'))
-          ? rows.flatMap((row) => metricRows(row, query))
-          : rows;
+        return hasMetrics(query) ? rows.flatMap((row) => metricRows(row, query, now)) : rows;
       }
       case 'ad_group':
         return store.list(owner, 'ad_set').map((each) => ({
@@ -209,13 +209,11 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
           'campaign.id': textOf(each, 'parentId'),
         }));
       case 'ad_group_ad':
-        return store.list(owner, 'ad').map((each) => ({
-          ...groupOf(owner, each),
-          'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(each, 'parentId')}~${each.id}`,
-          'ad_group_ad.status': statusOfState[textOf(each, 'status')],
-          'ad_group_ad.ad.name': textOf(each, 'name'),
-          'ad_group_ad.ad.final_url_suffix': textOf(each, 'urlSuffix'),
-        }));
+        return hasMetrics(query)
+          ? adDays(store, owner, lastDays(now), now)
+              .map(({ ad, date, figures }) => ({ ...adRow(owner, ad), ...metricsOf(date, figures) }))
+              .filter((row) => matches(query, row))
+          : store.list(owner, 'ad').map((each) => adRow(owner, each));
       case 'user_list':
         return store
           .list(owner, 'audience')
@@ -226,10 +224,14 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
     }
   }
 
-  /** What the ad group of an ad says of itself. */
-  function groupOf(owner: Owner, ad: StoredObject): GaqlRow {
+  /** An ad, with what its ad group says of itself. */
+  function adRow(owner: Owner, ad: StoredObject): GaqlRow {
     const group = store.get(owner, textOf(ad, 'parentId'));
     return {
+      'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(ad, 'parentId')}~${ad.id}`,
+      'ad_group_ad.status': statusOfState[textOf(ad, 'status')],
+      'ad_group_ad.ad.name': textOf(ad, 'name'),
+      'ad_group_ad.ad.final_url_suffix': textOf(ad, 'urlSuffix'),
       'ad_group.id': group?.id,
       'ad_group.status': group && statusOfState[textOf(group, 'status')],
       'campaign.id': group && textOf(group, 'parentId'),
@@ -250,28 +252,29 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
     };
   }
 
-  function metricRows(row: GaqlRow, query: GaqlQuery): GaqlRow[] {
-    const now = Date.now();
+  function metricRows(row: GaqlRow, query: GaqlQuery, now: number): GaqlRow[] {
+    const { from, to } = lastDays(now);
     // Days that the query does not want are never made.
-    const wanted = daysBetween(
-      new Date(now - 89 * 86_400_000).toISOString().slice(0, 10),
-      new Date(now).toISOString().slice(0, 10),
-      now,
-    );
-    return wanted
+    return daysBetween(from, to, now)
       .map((date): GaqlRow => {
         const figures = figuresOf('google_ads', String(row['campaign.id']), date, now);
-        return {
-          ...row,
-          'segments.date': date,
-          'metrics.impressions': String(figures.impressions),
-          'metrics.clicks': String(figures.clicks),
-          'metrics.conversions': figures.conversions,
-          'metrics.cost_micros': String(figures.spendMicros),
-        };
+        return { ...row, ...metricsOf(date, figures) };
       })
       .filter((each) => matches(query, each));
   }
 
   return api;
 }
+
+const hasMetrics = ({ fields }: GaqlQuery): boolean => fields.some((field) => field.startsWith('metrics.'));
+
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+const lastDays = (nowMs: number) => ({ from: dayOf(nowMs - 89 * 86_400_000), to: dayOf(nowMs) });
+
+const metricsOf = (date: string, figures: Figures): GaqlRow => ({
+  'segments.date': date,
+  'metrics.impressions': String(figures.impressions),
+  'metrics.clicks': String(figures.clicks),
+  'metrics.conversions': figures.conversions,
+  'metrics.cost_micros': String(figures.spendMicros),
+});

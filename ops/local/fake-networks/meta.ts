@@ -1,7 +1,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { daysBetween, figuresOf } from './figures.ts';
+import { adDays } from './ad-figures.ts';
+import { type Figures, daysBetween, figuresOf } from './figures.ts';
 import type { NetworkContext, Refusals } from './faults.ts';
 import { metaError, noSuchObject, usageHeaders } from './meta-errors.ts';
 import type { NetworkParts } from './network.ts';
@@ -197,22 +198,39 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
         .object({ since: z.iso.date(), until: z.iso.date() })
         .safeParse(JSON.parse(c.req.query('time_range') ?? 'null'));
       if (!range.success) return metaError({ code: 100, message: 'Invalid parameter: time_range' });
+      const level = z.enum(['campaign', 'ad']).safeParse(c.req.query('level'));
+      if (!level.success) return metaError({ code: 100, message: 'Invalid parameter: level' });
+      const filtering = filterSchema.safeParse(JSON.parse(c.req.query('filtering') ?? '[]'));
+      if (!filtering.success) return metaError({ code: 100, message: 'Invalid parameter: filtering' });
       const now = Date.now();
-      const rows = store.list(owner, 'campaign').flatMap(({ id }) =>
-        daysBetween(range.data.since, range.data.until, now).map((date) => {
-          const figures = figuresOf('meta', id, date, now);
-          return {
-            campaign_id: id,
-            date_start: date,
-            date_stop: date,
-            impressions: String(figures.impressions),
-            clicks: String(figures.clicks),
-            spend: (figures.spendMicros / 1e6).toFixed(6),
-            account_currency: accounts.of(owner).currency,
-            actions: [{ action_type: 'omni_purchase', value: String(figures.conversions) }],
-          };
-        }),
-      );
+      const { since: from, until: to } = range.data;
+      const insight = (of: object, date: string, figures: Figures) => ({
+        ...of,
+        date_start: date,
+        date_stop: date,
+        impressions: String(figures.impressions),
+        clicks: String(figures.clicks),
+        spend: (figures.spendMicros / 1e6).toFixed(6),
+        account_currency: accounts.of(owner).currency,
+        actions: [{ action_type: 'omni_purchase', value: String(figures.conversions) }],
+      });
+      const isWanted = (object: StoredObject) =>
+        filtering.data.every((filter) => passes(lineageOf(store, object), filter));
+      const rows =
+        level.data === 'ad'
+          ? adDays(store, owner, { from, to }, now)
+              .filter(({ ad }) => isWanted(ad))
+              .map(({ ad, campaignId, date, figures }) =>
+                insight({ ad_id: ad.id, campaign_id: campaignId }, date, figures),
+              )
+          : store
+              .list(owner, 'campaign')
+              .filter(isWanted)
+              .flatMap(({ id }) =>
+                daysBetween(from, to, now).map((date) =>
+                  insight({ campaign_id: id }, date, figuresOf('meta', id, date, now)),
+                ),
+              );
       const limit = Math.min(500, Number(c.req.query('limit') ?? PAGE));
       const after = Number(c.req.query('after') ?? 0);
       const more = after + limit < rows.length;

@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { digitsOf } from './accounts.ts';
+import { adDays } from './ad-figures.ts';
 import { daysBetween, figuresOf } from './figures.ts';
 import type { NetworkContext, Refusals } from './faults.ts';
 import type { NetworkParts } from './network.ts';
@@ -257,32 +258,58 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
       }),
     );
 
+  /** The value is JSON in JSON. */
+  const reportFilters = z.array(
+    z.looseObject({
+      field_name: z.literal('campaign_ids'),
+      filter_type: z.literal('IN'),
+      filter_value: z
+        .string()
+        .transform((text): unknown => JSON.parse(text))
+        .pipe(z.array(z.string()).min(1).max(100)),
+    }),
+  );
   const report = z.looseObject({
     start_date: z.iso.date(),
     end_date: z.iso.date(),
-    data_level: z.string(),
+    data_level: z.enum(['AUCTION_CAMPAIGN', 'AUCTION_AD']),
+    dimensions: z.string(),
+    filtering: z.string().default('[]'),
     page: z.coerce.number().int().default(1),
     page_size: z.coerce.number().int().max(1_000).default(10),
   });
   api.get('/report/integrated/get/', (c) =>
-    call(c, report, (owner, { start_date: from, end_date: to, page: at, page_size: size }) => {
+    call(c, report, (owner, { start_date: from, end_date: to, page: at, page_size: size, ...asked }) => {
       const days = (Date.parse(to) - Date.parse(from)) / 86_400_000;
       if (days > 29) return answer(40_002, 'The time span must not exceed 30 days.');
+      const isOfAds = asked.data_level === 'AUCTION_AD';
+      const id = isOfAds ? 'ad_id' : 'campaign_id';
+      if (asked.dimensions !== JSON.stringify([id, 'stat_time_day']))
+        return answer(40_002, 'dimensions: do not fit data_level.');
+      const filters = reportFilters.safeParse(JSON.parse(asked.filtering));
+      if (!filters.success) return answer(40_002, z.prettifyError(filters.error));
+      const wanted = filters.data[0]?.filter_value;
       const now = Date.now();
-      const rows = store.list(owner, 'campaign').flatMap(({ id }) =>
-        daysBetween(from, to, now).map((date) => {
-          const figures = figuresOf('tiktok', id, date, now);
-          return {
-            dimensions: { campaign_id: id, stat_time_day: `${date} 00:00:00` },
-            metrics: {
-              impressions: String(figures.impressions),
-              clicks: String(figures.clicks),
-              conversion: String(figures.conversions),
-              spend: (figures.spendMicros / 1e6).toFixed(6),
-            },
-          };
-        }),
-      );
+      const rows = (
+        isOfAds
+          ? adDays(store, owner, { from, to }, now).map(({ ad, ...day }) => ({ ...day, objectId: ad.id }))
+          : store.list(owner, 'campaign').flatMap(({ id: campaignId }) =>
+              daysBetween(from, to, now).map((date) => {
+                const figures = figuresOf('tiktok', campaignId, date, now);
+                return { objectId: campaignId, campaignId, date, figures };
+              }),
+            )
+      )
+        .filter(({ campaignId }) => wanted?.includes(campaignId) !== false)
+        .map(({ objectId, date, figures }) => ({
+          dimensions: { [id]: objectId, stat_time_day: `${date} 00:00:00` },
+          metrics: {
+            impressions: String(figures.impressions),
+            clicks: String(figures.clicks),
+            conversion: String(figures.conversions),
+            spend: (figures.spendMicros / 1e6).toFixed(6),
+          },
+        }));
       return ok(pageOf(rows, at, size));
     }),
   );
