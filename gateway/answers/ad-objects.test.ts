@@ -51,7 +51,8 @@ async function setUp() {
     const queue = [callOf(campaignId, { ...parameters, state: requestedState })];
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const current = next;
-      told.push(`${String(current.desired['name'])} ${String(current.desired['state'])}`);
+      const { name, state, changed } = current.desired;
+      told.push(`${String(name)} ${String(state)}${changed === undefined ? '' : ` ${JSON.stringify(changed)}`}`);
       const context: EffectContext = {
         now: clock.now(),
         emit: () => undefined,
@@ -125,11 +126,28 @@ test('ad sets follow their campaign and ads their ad set, each is told once of e
     'Orphan active undefined undefined undefined',
   ]);
 
+  const bid = { settings: { meta: { bid_amount: 250 } } };
+  const changed = await call(202, 'PATCH', `${path}/ad-sets/${adSetId}`, { name: 'Austria', ...bid });
+  assert.is((await call(200, 'GET', `/v1/operations/${changed.operationId}`)).status, 'pending');
+  await call(202, 'PATCH', `${path}/ads/${adId}`, { name: 'Film' });
+  assert.equal(await follow(campaignId), ['Sale active', 'Austria active {"bid_amount":250}', 'Film paused {}']);
+  assert.is((await call(202, 'PATCH', `${path}/ad-sets/${adSetId}`, bid)).operationId, null);
+  assert.equal(await follow(campaignId), ['Sale active']);
+  await call(400, 'PATCH', `${path}/ads/${adId}`, {});
+  await call(404, 'PATCH', `${path}/ads/${adSetId}`, { name: 'Not an ad' });
+  await call(409, 'PATCH', `${path}/ad-sets/${adSetId}`, { settings: { tiktok: {} } });
+  assert.equal((await shown()).slice(0, 3), [
+    'Austria active live active undefined',
+    'Film paused live paused undefined',
+    'Still paused live paused undefined',
+  ]);
+
   await call(202, 'POST', `${path}/ad-sets/${adSetId}/state`, { state: 'ended' });
-  assert.equal(await follow(campaignId), ['Sale active', 'Germany ended', 'Video ended', 'Still ended']);
+  assert.equal(await follow(campaignId), ['Sale active', 'Austria ended', 'Film ended', 'Still ended']);
   const late = await call(409, 'POST', `${path}/ads/${adId}/state`, { state: 'active' });
   assert.is(late.code, 'campaigns.illegal_transition');
   await call(409, 'POST', `${path}/ad-sets/${adSetId}/ads`, { name: 'Late', ...ad });
+  await call(409, 'PATCH', `${path}/ads/${adId}`, { name: 'Late' });
   await call(409, 'POST', `${path}/ad-sets`, { name: 'Elsewhere', settings: { tiktok: {} } });
   await call(404, 'POST', `${path}/ad-sets/${adId}/ads`, { name: 'Under an ad', ...ad });
   await call(400, 'POST', `${path}/ad-sets`, { name: 'Nowhere', settings: {} });

@@ -53,6 +53,15 @@ const newAd = z.strictObject(fields).openapi('NewAd', {
     settings: { meta: { creative: { creative_id: '120000000001' } } },
   },
 });
+const objectChange = z
+  .strictObject({ name: id(200).optional(), settings: settings.optional() })
+  .refine(({ name, settings: given }) => name !== undefined || given !== undefined, {
+    error: 'must change the name or settings',
+  })
+  .openapi('AdObjectFieldsChange', {
+    example: { name: 'Runners in Germany and Austria', settings: { meta: { bid_amount: 250 } } },
+    description: 'Of the settings, what is to be otherwise; the rest stays as it is. It stays on its networks.',
+  });
 const state = z.enum(['active', 'paused', 'ended']);
 const stateChange = z.strictObject({ state }).openapi('AdObjectStateChange', { example: { state: 'paused' } });
 const network = z.object({
@@ -118,6 +127,27 @@ const createAdRoute = createRoute({
     ...problemResponses(...problems, 'campaigns.too_many_ads'),
   },
 });
+const changes = 'What a network does not let change, it refuses; the network is then shown as failed, with the reason.';
+const editAdSetRoute = createRoute({
+  method: 'patch',
+  path: `${path}/ad-sets/{adSetId}`,
+  operationId: 'changeAdSet',
+  tags,
+  summary: 'Change an ad set: name, targeting, bids',
+  description: changes,
+  request: { params: adSetId, body: requiredBody(objectChange) },
+  responses: { 202: { description: followed, content: json(asked) }, ...problemResponses(...problems) },
+});
+const editAdRoute = createRoute({
+  method: 'patch',
+  path: `${path}/ads/{adId}`,
+  operationId: 'changeAd',
+  tags,
+  summary: 'Change an ad: name, creative',
+  description: changes,
+  request: { params: adId, body: requiredBody(objectChange) },
+  responses: { 202: { description: followed, content: json(asked) }, ...problemResponses(...problems) },
+});
 const changeAdSetRoute = createRoute({
   method: 'post',
   path: `${path}/ad-sets/{adSetId}/state`,
@@ -138,7 +168,10 @@ const changeAdRoute = createRoute({
   responses: { 202: { description: followed, content: json(asked) }, ...problemResponses(...problems) },
 });
 
-export const adObjectRoutes = [listRoute, createAdSetRoute, createAdRoute, changeAdSetRoute, changeAdRoute];
+export const adObjectRoutes = [
+  ...[listRoute, createAdSetRoute, createAdRoute],
+  ...[editAdSetRoute, editAdRoute, changeAdSetRoute, changeAdRoute],
+];
 
 export function addAdObjectRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: GatewayDependencies): void {
   const originOf = originFor(dependencies);
@@ -184,6 +217,24 @@ export function addAdObjectRoutes(app: OpenAPIHono<GatewayEnv>, dependencies: Ga
       createAdObject(trx, origin, { ...c.req.valid('param'), ...wanted }),
     );
     return c.json({ adId: made.objectId, operationId: made.operationId ?? null }, 202);
+  });
+
+  app.openapi(editAdSetRoute, async (c) => {
+    const wanted = c.req.valid('json');
+    const { campaignId: of, adSetId: objectId } = c.req.valid('param');
+    const { operationId } = await change(c, 'ad_set.changed', wanted, (trx, origin) =>
+      changeAdObject(trx, origin, { campaignId: of, objectId, kind: 'ad_set', ...wanted }),
+    );
+    return c.json({ operationId: operationId ?? null }, 202);
+  });
+
+  app.openapi(editAdRoute, async (c) => {
+    const wanted = c.req.valid('json');
+    const { campaignId: of, adId: objectId } = c.req.valid('param');
+    const { operationId } = await change(c, 'ad.changed', wanted, (trx, origin) =>
+      changeAdObject(trx, origin, { campaignId: of, objectId, kind: 'ad', ...wanted }),
+    );
+    return c.json({ operationId: operationId ?? null }, 202);
   });
 
   app.openapi(changeAdSetRoute, async (c) => {

@@ -77,4 +77,51 @@ test('owners and their apps are told of an ad set or ad that is given up, unless
   );
 });
 
+test('what is changed is told once, all of what was not told yet, also where a change overtakes the making', async () => {
+  await using s = await setUpNetwork();
+  await s.addCampaign('cmp-1');
+  await s.addAdObjects('cmp-1', [{ objectId: 'set-1' }]);
+  const change = async (version: number, name: string, more: Record<string, unknown>) => {
+    const row = await s.db.selectFrom('ad_objects').selectAll().executeTakeFirstOrThrow();
+    const settings = JSON.stringify({ meta: { ...row.settings.meta, ...more } });
+    await s.db.updateTable('ad_objects').set({ version, name, settings }).execute();
+    await s.follow('cmp-1');
+    return (await intentOf()).desired['changed'];
+  };
+  const intentOf = async () => {
+    const intent = (await s.intents()).find(({ objectKey }) => objectKey === 'ad_set:set-1');
+    assert.ok(intent !== undefined);
+    return intent;
+  };
+  const held = async () => (await s.db.selectFrom('ad_object_network_states').selectAll().executeTakeFirst())?.held;
+  const first = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'REACH', creative: {} };
+  // Its making has no answer yet.
+  assert.equal(await change(2, 'Germany', { bid_amount: 250 }), { bid_amount: 250 });
+  assert.equal(await held(), { name: 'Name of set-1', settings: first });
+  const more = { bid_amount: 260, targeting: { geo: 1 } };
+  assert.equal(await change(3, 'Germany', more), more);
+  const made = async () => {
+    const campaign = (await s.db.selectFrom('campaign_network_states').selectAll().executeTakeFirst())?.external_id;
+    const listed = await s.meta.adObjects.list(s.account, 'ad_set', [campaign ?? ''], s.signal());
+    return listed.map(({ name, state }) => `${name?.split(' (')[0]} ${state}`);
+  };
+  assert.equal(await s.carryOutOpen(), ['ad_set:set-1 new']);
+  assert.equal(
+    [await held(), await made()],
+    [{ name: 'Germany', settings: { ...first, ...more } }, ['Germany active']],
+  );
+  assert.is(await change(4, 'Germany', {}), undefined);
+  await s.carryOutOpen();
+  assert.equal(await change(5, 'Austria', {}), {});
+  assert.equal(await s.carryOutOpen(), ['ad_set:set-1 held']);
+  assert.equal(await made(), ['Austria active']);
+  // Given up, it stays untold.
+  assert.equal(await change(6, 'Austria', { bid_amount: 300 }), { bid_amount: 300 });
+  assert.equal(await change(7, 'Austria', { pacing: 'day' }), { bid_amount: 300, pacing: 'day' });
+  const { desired } = await intentOf();
+  const found = { externalId: '1', actual: { state: 'active' } };
+  assert.not.ok(s.driver.satisfies(s.callOf({ desired }), found), 'a look-up says nothing of settings');
+  assert.ok(s.driver.satisfies(s.callOf({ desired: { ...desired, changed: undefined } }), found));
+});
+
 test.run();

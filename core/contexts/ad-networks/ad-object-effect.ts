@@ -18,24 +18,30 @@ const desiredAdObject = z.looseObject({
   name: z.string(),
   state: z.enum(['active', 'paused', 'ended']),
   settings: z.record(z.string(), z.unknown()),
+  /** What the network does not have so, when its name or anything of its settings is not as it was made there. */
+  changed: z.record(z.string(), z.unknown()).optional(),
 });
 export type DesiredAdObject = z.infer<typeof desiredAdObject>;
 
 const NEVER_MADE = 'never-made';
 
-/** Makes an ad set or ad under what it belongs to, which the network has by then, and puts it into the state that is desired. */
+/** Makes an ad set or ad under what it belongs to, which the network has by then, or changes it to what is desired. */
 export function createAdObjectEffect({ accounts }: { accounts: AdAccounts }): NetworkEffect {
   return {
     async send(network, call, signal) {
-      const { kind, parentId, name, state, settings } = desiredOf(call);
+      const { kind, parentId, name, state, settings, changed } = desiredOf(call);
+      const tag = tagOf(call);
       const account = await accounts.of(network, call.merchantId, signal);
       if (call.externalId !== undefined) {
+        if (changed !== undefined && state !== 'ended') {
+          const changes = { parentId, name: taggedName(name, tag), settings, changed };
+          await network.adObjects.change(account, kind, call.externalId, changes, signal);
+        }
         await network.adObjects.changeState(account, kind, call.externalId, state, signal);
         return { externalId: call.externalId, actual: { state } };
       }
       // It was ended before it could be made.
       if (state === 'ended') return { externalId: NEVER_MADE, actual: { state } };
-      const tag = tagOf(call);
       const fields = { parentId, name: taggedName(name, tag), tag, state, settings };
       const externalId = await network.adObjects.create(account, kind, fields, call.idempotencyKey, signal);
       return { externalId, actual: { state } };
@@ -49,7 +55,11 @@ export function createAdObjectEffect({ accounts }: { accounts: AdAccounts }): Ne
       return ours && { externalId: ours.externalId, actual: { state: ours.state } };
     },
 
-    satisfies: (call, { actual }) => actual['state'] === desiredOf(call).state,
+    // A look-up says nothing of name and settings, so that what changes of these is sent again.
+    satisfies(call, { actual }) {
+      const { state, changed } = desiredOf(call);
+      return actual['state'] === state && (changed === undefined || state === 'ended');
+    },
 
     async recordSuccess(trx, network, call, result, _, context) {
       const { campaignId, kind } = desiredOf(call);

@@ -2,7 +2,7 @@ import type { AdAccount, CampaignState, DayRange, ReportRow } from './network.ts
 
 export type AdObjectKind = 'ad_set' | 'ad';
 
-/** An ad set or ad as a network is told of it, once: only its state changes later. */
+/** An ad set or ad as a network is told of it first. */
 export interface AdObjectFields {
   /** What the network calls the campaign or the ad set that it belongs to. */
   parentId: string;
@@ -12,6 +12,18 @@ export interface AdObjectFields {
   state: Exclude<CampaignState, 'ended'>;
   /** In the network's own words: targeting, bids, creatives. What we say ourselves goes before it. */
   settings: Record<string, unknown>;
+}
+
+/** What changes of an ad set or ad, beside its state. */
+export interface AdObjectChanges {
+  /** What the network calls the campaign or the ad set that it belongs to. */
+  parentId: string;
+  /** With our tag in it. */
+  name: string;
+  /** All of them, for networks that take nothing less. */
+  settings: Record<string, unknown>;
+  /** Those that the network does not have so. */
+  changed: Record<string, unknown>;
 }
 
 export interface NetworkAdObject {
@@ -59,6 +71,14 @@ export interface NetworkAdObjects {
     kind: AdObjectKind,
     externalId: string,
     state: CampaignState,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Doing it again changes nothing. What a network does not let change, it refuses for good. */
+  change(
+    account: AdAccount,
+    kind: AdObjectKind,
+    externalId: string,
+    changes: AdObjectChanges,
     signal: AbortSignal,
   ): Promise<void>;
   /** Every one with the tag, also ended ones. */

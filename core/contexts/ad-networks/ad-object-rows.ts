@@ -1,6 +1,7 @@
 import { type Transaction, sql } from 'kysely';
 import type { DesiredAdObject } from './ad-object-effect.ts';
-import { type AdObjectState, readAdObjectStates } from './ad-object-reads.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type AdObjectState, type HeldContent, readAdObjectStates } from './ad-object-reads.ts';
 import { type AdObjectKey, type KnownListing, objectKeyOf } from './compare-ad-objects.ts';
 import { readNetworkStates } from './reads.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
@@ -40,32 +41,57 @@ export async function followAdObjects(
     if (object.version <= (state?.desiredVersion ?? 0)) return [];
     if (object.state === 'ended' && state?.status !== 'pending' && (state?.externalId ?? null) === null) return [];
     const { object_id: objectId, campaign_id: campaignId, kind, version, name, state: wanted } = object;
-    return [{ kind, objectId, campaignId, version, parentId, name, state: wanted, settings }];
+    const changed = changedOf(state, { name, settings });
+    return [
+      {
+        ...{ kind, objectId, campaignId, version, parentId, name, state: wanted, settings },
+        ...(changed === undefined ? {} : { changed }),
+      },
+    ];
   });
   if (desired.length === 0) return;
   await sql`
-    insert into ad_object_network_states (merchant_id, object_id, ad_network_id, desired_version, status)
-    select ${merchantId}, object_id, ${network}, version, 'pending'
-    from unnest(${desired.map((each) => each.objectId)}::text[], ${desired.map((each) => each.version)}::bigint[])
-      as t (object_id, version)
+    insert into ad_object_network_states (merchant_id, object_id, ad_network_id, desired_version, status, held)
+    select ${merchantId}, object_id, ${network}, version, 'pending', held
+    from unnest(${desired.map((each) => each.objectId)}::text[], ${desired.map((each) => each.version)}::bigint[],
+      ${desired.map((each) => JSON.stringify(contentOf(each)))}::jsonb[]) as t (object_id, version, held)
     order by object_id collate "C"
     on conflict (merchant_id, object_id, ad_network_id) do update set
-      desired_version = excluded.desired_version, status = 'pending', error_code = null, error_message = null
+      desired_version = excluded.desired_version, status = 'pending', error_code = null, error_message = null,
+      held = coalesce(ad_object_network_states.held, excluded.held)
   `.execute(trx);
   for (const each of desired) context.intend({ objectKey: objectKeyOf(each), desired: each });
+}
+
+const contentOf = ({ name, settings }: HeldContent): HeldContent => ({ name, settings });
+
+/**
+ * What of the settings the network does not have so; undefined where that is nothing and the name is right too. What it is
+ * made with counts as held from when that is asked for, so that a change which overtakes its making is a change.
+ */
+function changedOf(
+  state: AdObjectState | undefined,
+  { name, settings }: HeldContent,
+): HeldContent['settings'] | undefined {
+  if (state === undefined || (state.held === null && state.externalId === null)) return undefined;
+  const { held } = state;
+  if (held === null) return settings;
+  const changed = Object.entries(settings).filter(([key, value]) => !isDeepStrictEqual(held.settings[key], value));
+  return changed.length === 0 && held.name === name ? undefined : Object.fromEntries(changed);
 }
 
 /** Notes what the network holds now; live only where that is what it was told of last. */
 export async function recordAdObject(
   trx: Transaction<Database>,
   { merchantId }: EffectCall,
-  { objectId, version }: DesiredAdObject,
+  { objectId, version, name, settings }: DesiredAdObject,
   network: AdNetworkId,
   { externalId, actual }: EffectResult,
   nowMs: number,
 ): Promise<void> {
   await sql`
     update ad_object_network_states set external_id = ${externalId}, actual_state = ${String(actual['state'])},
+      held = ${JSON.stringify({ name, settings })}::jsonb,
       status = case when desired_version = ${version} then 'live' else status end,
       error_code = case when desired_version = ${version} then null else error_code end,
       error_message = case when desired_version = ${version} then null else error_message end,
@@ -108,7 +134,7 @@ export async function forgetAdObjects(
   if (missing.length === 0) return;
   await trx
     .updateTable('ad_object_network_states')
-    .set({ status: 'pending', desired_version: 0, external_id: null, actual_state: null })
+    .set({ status: 'pending', desired_version: 0, external_id: null, actual_state: null, held: null })
     .where('merchant_id', '=', merchantId)
     .where('ad_network_id', '=', network)
     .where(
@@ -119,6 +145,19 @@ export async function forgetAdObjects(
     .execute();
   const keys = missing.map((key) => ({ merchantId, destination, objectKey: objectKeyOf(key) }));
   await forgetExternalIds(trx, keys, nowMs);
+}
+
+/** What is called otherwise at a network is told of anew, as if it had no name there. */
+export async function noteRenamed(
+  trx: Transaction<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+  renamed: readonly AdObjectKey[],
+): Promise<void> {
+  await sql`
+    update ad_object_network_states set desired_version = 0, held = jsonb_set(held, '{name}', '""')
+    where merchant_id = ${merchantId} and ad_network_id = ${network} and held is not null
+      and object_id = any(${renamed.map(({ objectId }) => objectId)}::text[])
+  `.execute(trx);
 }
 
 /** Writes what is there now and forgets what is not any more. */

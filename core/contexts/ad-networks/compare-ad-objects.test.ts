@@ -18,15 +18,16 @@ const there = (held: HeldAdObject, more: Partial<KnownListing> = {}): KnownListi
   return { kind: held.kind, externalId: held.externalId ?? '', parentId, name, tag, state: 'active', ...more };
 };
 const compare = (held: HeldAdObject[], listing: KnownListing[]) => compareAdObjects('shop-1', held, listing, at);
-const nothing = { drifted: [], missing: [], toFollow: [], twins: [], outside: [] };
+const nothing = { drifted: [], renamed: [], missing: [], toFollow: [], twins: [], outside: [] };
 
-test('what is as desired differs in nothing; a state or a name that is not is drift, and no name is none', () => {
+test('what is as desired differs in nothing; a state that is not is drift, a name that is not is told anew, and no name is none', () => {
   const [a, b] = [set('a'), ad('b', 'a')];
   assert.equal(compare([a, b], [there(a), there(b, { name: undefined })]), nothing);
   assert.equal(compare([a, b], [there(a, { state: 'paused' }), there(b)]).drifted, [{ kind: 'ad_set', objectId: 'a' }]);
   assert.equal(compare([a, b], [there(a), there(b, { name: 'Else', tag: undefined })]), {
     ...nothing,
-    drifted: [{ kind: 'ad', objectId: 'b' }],
+    renamed: [{ kind: 'ad', objectId: 'b' }],
+    toFollow: ['cmp'],
   });
   const ended = set('a', { state: 'ended' });
   assert.equal(compare([ended], []), nothing);

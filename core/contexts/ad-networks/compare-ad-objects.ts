@@ -27,11 +27,13 @@ export interface HeldAdObject extends AdObjectKey {
 export type KnownListing = ListedAdObject & { kind: AdObjectKind };
 
 export interface AdObjectDifferences {
-  /** What the network holds in another state, or under another name, than was made true there. */
+  /** What the network holds in another state than was made true there. */
   drifted: AdObjectKey[];
+  /** What it holds under another name. */
+  renamed: AdObjectKey[];
   /** What the network does not have any more, and what has to go with it: ads of an ad set that is gone. */
   missing: AdObjectKey[];
-  /** Campaigns with something missing, or with something that the network was never told of. */
+  /** Campaigns with something missing or renamed, or with something that the network was never told of. */
   toFollow: string[];
   /** What carries our tag and is not the one that we go on with. */
   twins: { kind: AdObjectKind; externalId: string }[];
@@ -63,6 +65,7 @@ export function compareAdObjects(
   const known = new Set(held.map(({ kind, externalId }) => placeOf(kind, externalId ?? '')));
 
   const drifted: HeldAdObject[] = [];
+  const renamed: HeldAdObject[] = [];
   const missing: HeldAdObject[] = [];
   const untold = held.filter(
     (each) =>
@@ -81,7 +84,8 @@ export function compareAdObjects(
     for (const twin of tagged) if (twin !== found) twins.push({ kind: twin.kind, externalId: twin.externalId });
     if (found === undefined) {
       if (state !== 'ended') missing.push(each);
-    } else if (!isAsDesired(merchantId, each, found)) drifted.push(each);
+    } else if (state !== 'ended' && isRenamed(merchantId, each, found)) renamed.push(each);
+    else if (found.state !== state) drifted.push(each);
   }
   const goneSets = new Set(missing.map(({ objectId }) => objectId));
   const isOpen = ({ status }: HeldAdObject) => status === 'live' || status === 'pending';
@@ -90,11 +94,13 @@ export function compareAdObjects(
       each.state !== 'ended' && isOpen(each) && goneSets.has(each.adSetId ?? '') && !goneSets.has(each.objectId),
   );
   const gone = [...missing, ...orphans];
-  const isGone = new Set(gone);
+  const isGone = new Set(gone.map(({ objectId }) => objectId));
+  const wrong = renamed.filter(({ objectId }) => !isGone.has(objectId));
   return {
-    drifted: drifted.filter((each) => !isGone.has(each)).map(keyOf),
+    drifted: drifted.filter(({ objectId }) => !isGone.has(objectId)).map(keyOf),
+    renamed: wrong.map(keyOf),
     missing: gone.map(keyOf),
-    toFollow: [...new Set([...gone, ...untold].map(({ campaignId }) => campaignId))].toSorted(),
+    toFollow: [...new Set([...gone, ...wrong, ...untold].map(({ campaignId }) => campaignId))].toSorted(),
     twins,
     outside: listing.filter(
       ({ kind, externalId, tag }) => !known.has(placeOf(kind, externalId)) && !ours.has(tag ?? ''),
@@ -104,6 +110,5 @@ export function compareAdObjects(
 
 const keyOf = ({ kind, objectId }: AdObjectKey): AdObjectKey => ({ kind, objectId });
 
-const isAsDesired = (merchantId: string, held: HeldAdObject, found: KnownListing): boolean =>
-  found.state === held.state &&
-  (found.name === undefined || found.name === taggedName(held.name, adObjectTag(merchantId, held)));
+const isRenamed = (merchantId: string, held: HeldAdObject, { name }: KnownListing): boolean =>
+  name !== undefined && name !== taggedName(held.name, adObjectTag(merchantId, held));

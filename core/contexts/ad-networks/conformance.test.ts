@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { z } from 'zod';
 import { derivedAccountId } from './accounts.ts';
 import { connectAdNetworks, sameCredentials } from './connect.ts';
 import type { AdAccount, AdNetwork, CampaignFields } from './network.ts';
@@ -199,6 +200,52 @@ for (const network of networks) {
     assert.equal(rows.map(({ externalId }) => externalId).toSorted(), [...ids, ...ids, ...ids].toSorted());
     assert.ok(rows.every((row) => Number.isInteger(row.spendMicros) && row.spendMicros > 0 && row.clicks > 0));
     assert.equal(await network.report(account, { from, to }, signal()), rows);
+  });
+
+  test(`${network.id}: name and settings of an ad set and an ad change, the rest stays, and what has ended takes none`, async () => {
+    const account = newAccount();
+    const { adObjects } = network;
+    const tag = 'lw-0123456789abcdef0123';
+    const [kept, newer] =
+      network.id === 'google_ads'
+        ? [{ finalUrls: ['https://shop.example/1'] }, { finalUrls: ['https://shop.example/2'] }]
+        : [{ creative: { id: '1' } }, { creative: { id: '2' } }];
+    const bids = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'LINK_CLICKS', cpcBidMicros: '5' };
+    const heldOf = async (externalId: string): Promise<Record<string, unknown>> => {
+      const { calls } = z
+        .object({ calls: z.array(z.object({ id: z.string(), op: z.string(), body: z.looseObject({}) })) })
+        .parse(await (await fetch(`${networksUrl}/_log`)).json());
+      const id = externalId.slice(externalId.indexOf('~') + 1);
+      return Object.assign(
+        {},
+        ...calls.filter((each) => each.id === id && each.op === 'update').map(({ body }) => body),
+      );
+    };
+    let parentId = await create(account);
+    for (const [kind, settings, changed] of [
+      ['ad_set', bids, { cpcBidMicros: '7' }],
+      ['ad', kept, newer],
+    ] as const) {
+      const fields = { parentId, tag, name: `A (${tag})`, state: 'active', settings } as const;
+      const externalId = await adObjects.create(account, kind, fields, key(), signal());
+      const changes = { parentId, name: `B (${tag})`, settings: { ...settings, ...changed }, changed };
+      for (let times = 0; times < 2; times++) await adObjects.change(account, kind, externalId, changes, signal());
+      const { settings: held, name } = await heldOf(externalId);
+      assert.equal(
+        Object.entries(changed).map(([field]) => Object(held)[field]),
+        Object.values(changed),
+      );
+      assert.is(name, network.id === 'google_ads' && kind === 'ad' ? undefined : `B (${tag})`);
+      const [found] = await adObjects.find(account, kind, { parentId, tag }, signal());
+      assert.equal(found, { externalId, state: 'active' });
+      const gone = await adObjects.create(account, kind, { ...fields, name: `C (${tag}0)` }, key(), signal());
+      await adObjects.changeState(account, kind, gone, 'ended', signal());
+      if (network.id !== 'google_ads' || kind === 'ad_set') {
+        const late = await failureOf(adObjects.change(account, kind, gone, changes, signal()));
+        assert.is(late.code, 'effect.rejected');
+      }
+      parentId = externalId;
+    }
   });
 
   test(`${network.id}: a report of ads has their days in the campaigns asked for, which come to those of the campaign`, async () => {

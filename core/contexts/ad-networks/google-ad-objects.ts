@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AdObjectKind, type ListedAdObject, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import type { GoogleCalls } from './google-audiences.ts';
+import { googleMask } from './google-mask.ts';
 import { GOOGLE_FIGURES, googleDays, googleFigures, readGoogleFigures } from './google-figures.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
@@ -109,6 +110,20 @@ export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | '
       const resource = made.data?.adGroupResult ?? made.data?.adGroupAdResult;
       if (resource === undefined) throw notUnderstood(true, made.error ?? new Error('no resource name'));
       return lastOf(resource.resourceName);
+    },
+
+    async change(account, kind, externalId, { name, changed }, signal) {
+      if (kind === 'ad') {
+        // Its place in an ad group has no content: that is the ad's, which is called by its own number.
+        if (Object.keys(changed).length === 0) return;
+        const resourceName = `customers/${account.accountId}/ads/${externalId.slice(externalId.indexOf('~') + 1)}`;
+        const adOperation = { update: { ...changed, resourceName }, updateMask: googleMask(changed) };
+        await mutate(account.accountId, [{ adOperation }], signal);
+        return;
+      }
+      const resourceName = `customers/${account.accountId}/adGroups/${externalId}`;
+      const update = { ...changed, name };
+      await change(account, kind, { update: { ...update, resourceName }, updateMask: googleMask(update) }, signal);
     },
 
     async changeState(account, kind, externalId, state, signal) {

@@ -7,6 +7,7 @@ import { LanewayError } from '../../runtime/errors.ts';
 import { googleAdObjects } from './google-ad-objects.ts';
 import { type GoogleCalls, googleAudiences } from './google-audiences.ts';
 import { GOOGLE_FIGURES, googleDays, googleFigures, readGoogleFigures } from './google-figures.ts';
+import { googleMask } from './google-mask.ts';
 import { minorOfMicros, minorToMicros } from '../../money/currency.ts';
 
 const VERSION = 'v26';
@@ -195,7 +196,7 @@ export function createGoogleAds({ baseUrl, dataManagerUrl, tokens, loginCustomer
       await mutate(
         account.accountId,
         [
-          { campaignOperation: { update, updateMask: maskOf(update) } },
+          { campaignOperation: { update, updateMask: googleMask(update) } },
           ...(amountMicros === undefined || held.campaign.campaignBudget === undefined
             ? []
             : [
@@ -230,13 +231,6 @@ function endOf({ endAt }: Partial<CampaignFields>, { timeZone }: AdAccount): { e
   const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
   return { endDateTime: format.format(new Date(endAt)) };
 }
-
-/** `end_date_time`: masks name fields as the protocol buffers do. */
-const maskOf = (update: Record<string, unknown>): string =>
-  Object.keys(update)
-    .filter((field) => field !== 'resourceName')
-    .map((field) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-    .join(',');
 
 function parseRow<T>(schema: z.ZodType<T>, row: unknown): T {
   const parsed = schema.safeParse(row);

@@ -39,6 +39,10 @@ export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
       return made.data.id;
     },
 
+    async change(_, __, externalId, { name, changed }, signal) {
+      await call({ method: 'POST', path: externalId, body: { ...changed, name } }, signal);
+    },
+
     async changeState(_, __, externalId, state, signal) {
       await call({ method: 'POST', path: externalId, body: { status: metaStatuses[state] } }, signal);
     },

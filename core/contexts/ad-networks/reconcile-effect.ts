@@ -1,5 +1,5 @@
 import type { AdAccounts } from './accounts.ts';
-import { followAdObjects, forgetAdObjects, replaceOutsideAdObjects } from './ad-object-rows.ts';
+import { followAdObjects, forgetAdObjects, noteRenamed, replaceOutsideAdObjects } from './ad-object-rows.ts';
 import { readHeldAdObjects } from './ad-object-reads.ts';
 import { tagIn } from './campaign-name.ts';
 import { type HeldCampaign, compareWithListing } from './compare.ts';
@@ -82,6 +82,7 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
         drifted.map((objectKey) => ({ merchantId, destination, objectKey })),
         context.now,
       );
+      await noteRenamed(trx, at, objects.renamed);
       await forgetAdObjects(trx, at, objects.missing, context.now);
       await followAdObjects(trx, { merchantId, campaignIds: objects.toFollow, network: network.id }, context);
       const { eventId, correlationId, traceparent } = call;

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { HeldContent } from './ad-object-reads.ts';
 import type { CampaignParameters } from '../campaigns/events.ts';
 
 export interface AdNetworksTables {
@@ -31,6 +32,8 @@ export interface AdNetworksTables {
     error_code: string | null;
     error_message: string | null;
     synced_at: Date | null;
+    /** Name and settings as the network holds them, as far as is known, or as it is asked to make them. */
+    held: ColumnType<HeldContent | null, string | null, string | null>;
   };
   /** Since when a command has waited for a product that is not known yet. */
   campaign_product_waits: { merchant_id: string; event_id: string; since: Date };

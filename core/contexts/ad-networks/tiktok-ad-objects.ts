@@ -52,6 +52,17 @@ export function tiktokAdObjects(
       return id;
     },
 
+    async change({ accountId }, kind, externalId, { parentId, name, settings, changed }, signal) {
+      if (kind === 'ad_set') {
+        const own = { advertiser_id: accountId, adgroup_id: externalId, adgroup_name: name };
+        await post('adgroup/update', { ...changed, ...own }, anything, signal);
+        return;
+      }
+      // An ad is written as a whole.
+      const creatives = [{ ...settings, ad_id: externalId, ad_name: name }];
+      await post('ad/update', { advertiser_id: accountId, adgroup_id: parentId, creatives }, anything, signal);
+    },
+
     async changeState({ accountId }, kind, externalId, state, signal) {
       const body = {
         advertiser_id: accountId,

@@ -1,4 +1,6 @@
-import type { Transaction } from 'kysely';
+import { isDeepStrictEqual } from 'node:util';
+import type { ExpressionBuilder, Transaction } from 'kysely';
+import { adNetworkIds } from './events.ts';
 import { type AdObjectRow, readAdObjects } from './reads.ts';
 import type { AdObjectSettings } from './tables.ts';
 import { type CampaignChange, type RequestOrigin, lockCampaign, repeatCommand } from './writes.ts';
@@ -75,34 +77,67 @@ export async function createAdObject(
   return { objectId, operationId, events };
 }
 
+export interface AdObjectWish {
+  campaignId: string;
+  objectId: string;
+  kind: AdObjectRow['kind'];
+  state?: AdObjectRow['state'] | undefined;
+  name?: string | undefined;
+  /** By network, what is to be otherwise; the rest stays as it is. */
+  settings?: AdObjectSettings | undefined;
+}
+
 /**
- * Asks for another state; what has ended stays so, and ads follow an ad set that ends. Throws `campaigns.not_found`,
- * `resource.not_found` and `campaigns.illegal_transition`.
+ * Asks for another state, name or settings; what has ended stays as it is, and ads follow an ad set that ends. Throws
+ * `campaigns.not_found`, `resource.not_found`, and `campaigns.illegal_transition`, also for a network that it is not on.
  */
 export async function changeAdObject(
   trx: Transaction<Database>,
   origin: RequestOrigin,
-  wanted: { campaignId: string; objectId: string; kind: AdObjectRow['kind']; state: AdObjectRow['state'] },
+  wanted: AdObjectWish,
 ): Promise<AdObjectChange> {
-  const { campaignId, objectId, kind, state } = wanted;
+  const { campaignId, objectId, kind } = wanted;
   const campaign = await lockCampaign(trx, origin.merchantId, campaignId);
   const row = await readObject(trx, origin.merchantId, campaignId, objectId, kind);
-  if (row.state === state) return { objectId, operationId: undefined, events: [] };
+  const { state = row.state, name = row.name } = wanted;
+  const settings = mergeSettings(row.settings, wanted.settings ?? {});
+  if (row.state === state && row.name === name && isDeepStrictEqual(row.settings, settings))
+    return { objectId, operationId: undefined, events: [] };
   if (row.state === 'ended') throw new LanewayError('campaigns.illegal_transition', 'what has ended cannot be changed');
+  const changed = (set: ExpressionBuilder<Database, 'ad_objects'>) => ({
+    state,
+    version: set('version', '+', 1),
+    updated_at: new Date(origin.nowMs),
+  });
   await trx
     .updateTable('ad_objects')
-    .set((set) => ({ state, version: set('version', '+', 1), updated_at: new Date(origin.nowMs) }))
+    .set((set) => ({ ...changed(set), name, settings: JSON.stringify(settings) }))
     .where('merchant_id', '=', origin.merchantId)
-    .where((where) =>
-      where.or([
-        where('object_id', '=', objectId),
-        ...(state === 'ended' ? [where.and([where('ad_set_id', '=', objectId), where('state', '<>', 'ended')])] : []),
-      ]),
-    )
-    .where('campaign_id', '=', campaignId)
+    .where('object_id', '=', objectId)
     .execute();
+  if (state === 'ended')
+    await trx
+      .updateTable('ad_objects')
+      .set(changed)
+      .where('merchant_id', '=', origin.merchantId)
+      .where('ad_set_id', '=', objectId)
+      .where('campaign_id', '=', campaignId)
+      .where('state', '<>', 'ended')
+      .execute();
   const { operationId, events } = await repeatCommand(trx, origin, campaign);
   return { objectId, operationId, events };
+}
+
+function mergeSettings(held: AdObjectSettings, wanted: AdObjectSettings): AdObjectSettings {
+  const merged = { ...held };
+  for (const network of adNetworkIds) {
+    const changes = wanted[network];
+    if (changes === undefined) continue;
+    if (held[network] === undefined)
+      throw new LanewayError('campaigns.illegal_transition', `it was not made on ${network}`);
+    merged[network] = { ...held[network], ...changes };
+  }
+  return merged;
 }
 
 async function readObject(

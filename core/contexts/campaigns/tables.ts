@@ -61,7 +61,7 @@ export interface CampaignsTables {
     /** Which version of the campaign the rule made by pausing it. */
     paused_version: number | null;
   };
-  /** Ad sets of campaigns, and ads of ad sets. Nothing but the state of one ever changes. */
+  /** Ad sets of campaigns, and ads of ad sets. */
   ad_objects: {
     merchant_id: string;
     object_id: string;

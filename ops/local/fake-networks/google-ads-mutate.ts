@@ -31,6 +31,7 @@ const adGroupAd = z.looseObject({
     .looseObject({ name: text.optional(), finalUrls: z.array(z.url()).optional(), finalUrlSuffix: text.optional() })
     .optional(),
 });
+const ad = z.looseObject({ resourceName: text, finalUrls: z.array(z.url()).optional() });
 const userList = z.looseObject({ resourceName: text.optional(), name: text, membershipLifeSpan: z.int().max(540) });
 const operationOf = <T extends z.ZodType>(resource: T) =>
   z.looseObject({
@@ -46,6 +47,7 @@ export const mutateOperation = z
     campaignOperation: operationOf(campaign),
     adGroupOperation: operationOf(adGroup),
     adGroupAdOperation: operationOf(adGroupAd),
+    adOperation: operationOf(ad),
     userListOperation: operationOf(userList),
   })
   .partial();
@@ -112,6 +114,22 @@ export function planMutate(
       const fields = { name: g.create.name, status: stateOf[g.create.status ?? 'ENABLED'], parentId: parent.id };
       return {
         apply: () => ({ adGroupResult: { resourceName: name('adGroups', store.create(owner, 'ad_set', fields).id) } }),
+      };
+    }
+    const { adOperation: content } = operation;
+    if (content?.update !== undefined) {
+      const { resourceName, ...fields } = content.update;
+      const found = find(resourceName, 'ad');
+      if (found === undefined) return notFound(at, 'adError');
+      if (content.updateMask !== maskOf(fields)) return fault(at, 'fieldMaskError', 'FIELD_NOT_FOUND', 'updateMask');
+      return {
+        apply: () => {
+          store.update(owner, found.id, {
+            ...settingsOf(found, fields),
+            url: fields.finalUrls?.[0] ?? found.fields['url'],
+          });
+          return { adResult: { resourceName } };
+        },
       };
     }
     if (g !== undefined) return changeObject(at, g, 'ad_set', 'adGroups', 'adGroupResult');
@@ -206,6 +224,7 @@ export function planMutate(
             ...(update?.name === undefined ? {} : { name: update.name }),
             ...(update?.status === undefined ? {} : { status: stateOf[update.status] }),
             ...(update?.endDateTime === undefined ? {} : { endAt: update.endDateTime }),
+            ...(kind === 'ad_set' ? settingsOf(found, update ?? {}) : {}),
           }
         : { status: 'ENDED' };
     return {
@@ -223,6 +242,19 @@ export const statusOfState: Readonly<Record<string, string>> = {
   PAUSED: 'PAUSED',
   ENDED: 'REMOVED',
 };
+
+/** Fields that this server does not look into, beside those that it held before. */
+function settingsOf(
+  held: StoredObject,
+  { name: _, status: __, resourceName: ___, ...fields }: Record<string, unknown>,
+) {
+  return Object.keys(fields).length === 0 ? {} : { settings: { ...Object(held.fields['settings']), ...fields } };
+}
+
+const maskOf = (fields: object): string =>
+  Object.keys(fields)
+    .map((field) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .join(',');
 
 const notFound = (at: number, family: string) =>
   fault(at, 'mutateError', 'RESOURCE_NOT_FOUND', `${family}: there is no such resource.`);

@@ -274,7 +274,7 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
     return call(c, found, async (owner) => {
       const body = await parsed(c, change);
       if ('refused' in body) return body.refused;
-      const { name: called, status: state, daily_budget: minor, stop_time: endAt } = body.value;
+      const { name: called, status: state, daily_budget: minor, stop_time: endAt, ...rest } = body.value;
       if (found === undefined) return noSuchObject(c.req.param('id'));
       if (textOf(found, 'status') === 'ENDED' && state !== 'ARCHIVED' && state !== 'DELETED')
         return metaError({ code: 100, subcode: 1487056, message: 'The object was archived or deleted.' });
@@ -283,6 +283,7 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
         ...(state === undefined ? {} : { status: stateOf[state] }),
         ...(minor === undefined ? {} : { dailyBudgetMinor: minor }),
         ...(endAt === undefined ? {} : { endAt }),
+        ...(Object.keys(rest).length === 0 ? {} : { settings: { ...Object(found.fields['settings']), ...rest } }),
       });
       return answered(owner, { success: true });
     });

@@ -5,9 +5,11 @@ import { z } from 'zod';
 import { digitsOf } from './accounts.ts';
 import { adDays } from './ad-figures.ts';
 import { daysBetween, figuresOf } from './figures.ts';
-import type { NetworkContext, Refusals } from './faults.ts';
+import type { Refusals } from './faults.ts';
 import type { NetworkParts } from './network.ts';
-import { type Owner, type StoredObject, lineageOf, numberOf, textOf } from './object-store.ts';
+import { addTiktokAds } from './tiktok-ads.ts';
+import { type TiktokCall, answer, ok, operationOf, page, pageOf } from './tiktok-answers.ts';
+import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
 
 /** For this long a `request_id` is remembered: the same call again then gives the first one's answer. */
 const REQUEST_MEMORY_MS = 10_000;
@@ -36,26 +38,6 @@ const campaignChange = z.looseObject({
   budget: z.number().positive().optional(),
 });
 const statusChange = z.looseObject({ advertiser_id: z.string(), operation_status: operation });
-const adGroupCreation = z.looseObject({
-  advertiser_id: z.string(),
-  campaign_id: z.string(),
-  adgroup_name: name,
-  operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE'),
-  request_id: z.string().optional(),
-});
-const adCreation = z.looseObject({
-  advertiser_id: z.string(),
-  adgroup_id: z.string(),
-  creatives: z
-    .array(z.looseObject({ ad_name: name, operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE') }))
-    .length(1),
-});
-
-/** TikTok answers HTTP 200 whatever happened; `code` 0 is the only success. */
-const answer = (code: number, message: string, data: unknown = {}): Response =>
-  Response.json({ code, message, request_id: randomUUID(), data });
-const ok = (data: unknown): Response => answer(0, 'OK', data);
-
 /** TikTok's Business API, version 1.3, mounted at `/tiktok`. Paths end in a slash; without it there is nothing. */
 export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
   const api = new Hono<{ Bindings: HttpBindings }>({ strict: true }).basePath('/open_api/v1.3');
@@ -69,11 +51,7 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
     tokenExpired: () => answer(40_105, 'Access token is incorrect or has been revoked.'),
   };
 
-  const call = async <T extends z.ZodType>(
-    c: NetworkContext,
-    schema: T,
-    work: (owner: Owner, value: z.infer<T>) => Response,
-  ): Promise<Response> => {
+  const call: TiktokCall = async (c, schema, work) => {
     if ((c.req.header('access-token') ?? '') === '') return answer(40_104, 'Access token is missing.');
     const write = c.req.method !== 'GET';
     const given: unknown = write ? await c.req.json().catch(() => undefined) : c.req.query();
@@ -152,47 +130,6 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
       return ok({ [field]: asked, status: wanted.operation_status });
     });
   });
-  api.post('/adgroup/create/', (c) =>
-    call(c, adGroupCreation, (owner, wanted) => {
-      if (store.get(owner, wanted.campaign_id) === undefined) return answer(40_002, 'campaign_id: does not exist.');
-      const fields = {
-        name: wanted.adgroup_name,
-        status: wanted.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
-        parentId: wanted.campaign_id,
-      };
-      return ok({ adgroup_id: once(owner, wanted.request_id, () => store.create(owner, 'ad_set', fields)).id });
-    }),
-  );
-  api.post('/ad/create/', (c) =>
-    call(c, adCreation, (owner, wanted) => {
-      if (store.get(owner, wanted.adgroup_id) === undefined) return answer(40_002, 'adgroup_id: does not exist.');
-      const ids = wanted.creatives.map(
-        (creative) =>
-          store.create(owner, 'ad', {
-            name: creative.ad_name,
-            status: creative.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
-            parentId: wanted.adgroup_id,
-          }).id,
-      );
-      return ok({ ad_ids: ids });
-    }),
-  );
-
-  const page = z.looseObject({
-    advertiser_id: z.string(),
-    filtering: z.string().optional(),
-    page: z.coerce.number().int().min(1).default(1),
-    page_size: z.coerce.number().int().min(1).max(1_000).default(10),
-  });
-  const pageOf = <T>(all: readonly T[], at: number, size: number) => ({
-    list: all.slice((at - 1) * size, at * size),
-    page_info: {
-      page: at,
-      page_size: size,
-      total_number: all.length,
-      total_page: Math.max(1, Math.ceil(all.length / size)),
-    },
-  });
   const campaignFilter = z.looseObject({
     campaign_ids: z.array(z.string()).optional(),
     campaign_name: z.string().optional(),
@@ -218,45 +155,7 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
       );
     }),
   );
-  const filteredIds = z.array(z.string()).min(1).max(100).optional();
-  const objectFilter = z.looseObject({
-    campaign_ids: filteredIds,
-    adgroup_ids: filteredIds,
-    primary_status: z.string().default('STATUS_NOT_DELETE'),
-  });
-  for (const [path, kind, idField, nameField] of [
-    ['/adgroup/get/', 'ad_set', 'adgroup_id', 'adgroup_name'],
-    ['/ad/get/', 'ad', 'ad_id', 'ad_name'],
-  ] as const)
-    api.get(path, (c) =>
-      call(c, page, (owner, { filtering = '{}', page: at, page_size: size }) => {
-        const parsed = objectFilter.safeParse(JSON.parse(filtering));
-        if (!parsed.success) return answer(40_002, z.prettifyError(parsed.error));
-        const filter = parsed.data;
-        const found = store.list(owner, kind).flatMap((each) => {
-          const lineage = lineageOf(store, each);
-          const idOf = (wanted: string) => lineage.find((of) => of.kind === wanted)?.id ?? '';
-          const [campaignId, groupId] = [idOf('campaign'), idOf('ad_set')];
-          const deleted = lineage.some((of) => textOf(of, 'status') === 'ENDED');
-          const isWanted =
-            filter.campaign_ids?.includes(campaignId) !== false &&
-            filter.adgroup_ids?.includes(groupId) !== false &&
-            // Deleted ones, and what belongs to them, are shown only to whoever asks for all.
-            (filter.primary_status === 'STATUS_ALL' || !deleted);
-          if (!isWanted) return [];
-          const word = kind === 'ad' ? 'AD' : 'ADGROUP';
-          return {
-            campaign_id: campaignId,
-            adgroup_id: groupId,
-            [idField]: each.id,
-            [nameField]: textOf(each, 'name'),
-            operation_status: operationOf[textOf(each, 'status')],
-            secondary_status: `${word}_STATUS_${deleted ? 'DELETE' : 'DELIVERY_OK'}`,
-          };
-        });
-        return ok(pageOf(found, at, size));
-      }),
-    );
+  addTiktokAds(api, { store, call, once });
 
   /** The value is JSON in JSON. */
   const reportFilters = z.array(
@@ -395,4 +294,3 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
 }
 
 const stateOf = { ENABLE: 'ACTIVE', DISABLE: 'PAUSED', DELETE: 'ENDED' } as const;
-const operationOf: Readonly<Record<string, string>> = { ACTIVE: 'ENABLE', PAUSED: 'DISABLE', ENDED: 'DELETE' };

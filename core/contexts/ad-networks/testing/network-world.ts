@@ -65,6 +65,12 @@ export async function setUpNetwork() {
     });
     return { emissions, wishes };
   };
+  const follow = async (trx: Transaction<Database>, campaignId: string): Promise<void> => {
+    const wishes: Wish[] = [];
+    const context = { intend: (wish: Wish) => void wishes.push(wish) };
+    await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: 'meta' }, context);
+    await declare(trx, wishes);
+  };
   const declare = async (trx: Transaction<Database>, wishes: readonly Wish[]): Promise<void> => {
     const event = { eventId: 'event-1', eventType: 'CampaignStateChangeRequestedEvent', handler: 'sync', mseq: 1 };
     const context = { day: dayOf(clock.now()), correlationId: 'cor', traceparent: 'tp', deadlineMs: 5_000 };
@@ -104,6 +110,8 @@ export async function setUpNetwork() {
       }
       throw new Error('there is always something open');
     },
+    /** Declares what of a campaign's ad sets and ads has changed. */
+    follow: (campaignId: string): Promise<void> => db.transaction().execute((trx) => follow(trx, campaignId)),
     /** Ad sets and ads of a campaign as they are to be, and their intents; an ad comes after its ad set. */
     async addAdObjects(campaignId: string, objects: { objectId: string; adSetId?: string }[]): Promise<void> {
       const now = new Date(clock.now());
@@ -116,10 +124,7 @@ export async function setUpNetwork() {
       }));
       await db.transaction().execute(async (trx) => {
         await trx.insertInto('ad_objects').values(rows).execute();
-        const wishes: Wish[] = [];
-        const context = { intend: (wish: Wish) => void wishes.push(wish) };
-        await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: 'meta' }, context);
-        await declare(trx, wishes);
+        await follow(trx, campaignId);
       });
     },
     /** A campaign that rests at Meta as it is desired, with its intent done. */
