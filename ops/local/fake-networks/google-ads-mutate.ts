@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { digitsOf } from './accounts.ts';
 import type { GoogleAdsFault } from './google-ads-errors.ts';
-import { type ObjectKind, type ObjectStore, type Owner, type StoredObject, textOf } from './object-store.ts';
+import {
+  type ObjectKind,
+  type ObjectStore,
+  type Owner,
+  type StoredObject,
+  settingsChange,
+  textOf,
+} from './object-store.ts';
 
 const text = z.string().min(1);
 const status = z.enum(['ENABLED', 'PAUSED', 'REMOVED']);
@@ -125,7 +132,7 @@ export function planMutate(
       return {
         apply: () => {
           store.update(owner, found.id, {
-            ...settingsOf(found, fields),
+            ...settingsChange(found, fields),
             url: fields.finalUrls?.[0] ?? found.fields['url'],
           });
           return { adResult: { resourceName } };
@@ -224,7 +231,7 @@ export function planMutate(
             ...(update?.name === undefined ? {} : { name: update.name }),
             ...(update?.status === undefined ? {} : { status: stateOf[update.status] }),
             ...(update?.endDateTime === undefined ? {} : { endAt: update.endDateTime }),
-            ...(kind === 'ad_set' ? settingsOf(found, update ?? {}) : {}),
+            ...(kind === 'ad_set' ? settingsChange(found, settingsOf(update ?? {})) : {}),
           }
         : { status: 'ENDED' };
     return {
@@ -243,13 +250,9 @@ export const statusOfState: Readonly<Record<string, string>> = {
   ENDED: 'REMOVED',
 };
 
-/** Fields that this server does not look into, beside those that it held before. */
-function settingsOf(
-  held: StoredObject,
-  { name: _, status: __, resourceName: ___, ...fields }: Record<string, unknown>,
-) {
-  return Object.keys(fields).length === 0 ? {} : { settings: { ...Object(held.fields['settings']), ...fields } };
-}
+const NAMED = ['resourceName', 'name', 'status'];
+const settingsOf = (update: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(update).filter(([field]) => !NAMED.includes(field)));
 
 const maskOf = (fields: object): string =>
   Object.keys(fields)

@@ -6,7 +6,15 @@ import { type Figures, daysBetween, figuresOf } from './figures.ts';
 import type { NetworkContext, Refusals } from './faults.ts';
 import { metaError, noSuchObject, usageHeaders } from './meta-errors.ts';
 import type { NetworkParts } from './network.ts';
-import { type ObjectKind, type Owner, type StoredObject, lineageOf, numberOf, textOf } from './object-store.ts';
+import {
+  type ObjectKind,
+  type Owner,
+  type StoredObject,
+  lineageOf,
+  numberOf,
+  settingsChange,
+  textOf,
+} from './object-store.ts';
 
 const PAGE = 25;
 /** How long `effective_status` says something else than `status`. */
@@ -283,7 +291,7 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
         ...(state === undefined ? {} : { status: stateOf[state] }),
         ...(minor === undefined ? {} : { dailyBudgetMinor: minor }),
         ...(endAt === undefined ? {} : { endAt }),
-        ...(Object.keys(rest).length === 0 ? {} : { settings: { ...Object(found.fields['settings']), ...rest } }),
+        ...settingsChange(found, rest),
       });
       return answered(owner, { success: true });
     });

@@ -118,4 +118,10 @@ export function lineageOf(store: Pick<ObjectStore, 'get'>, object: StoredObject)
   return parent === undefined ? [object] : [object, ...lineageOf(store, parent)];
 }
 
+const settings = z.record(z.string(), z.unknown()).catch({});
+
+/** A change of fields that a network does not look into here, beside those that the object held before. */
+export const settingsChange = (held: StoredObject, fields: Record<string, unknown>): Record<string, unknown> =>
+  Object.keys(fields).length === 0 ? {} : { settings: { ...settings.parse(held.fields['settings']), ...fields } };
+
 export const numberOf = ({ fields }: StoredObject, name: string): number => Number(fields[name] ?? 0);

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { z } from 'zod';
-import { type ObjectStore, type Owner, type StoredObject, lineageOf, textOf } from './object-store.ts';
+import { type ObjectStore, type Owner, type StoredObject, lineageOf, settingsChange, textOf } from './object-store.ts';
 import { type TiktokCall, answer, ok, operationOf, page, pageOf } from './tiktok-answers.ts';
 
 const name = z.string().min(1).max(512);
@@ -58,7 +58,7 @@ export function addTiktokAds(
     id: string,
     parentId: string | undefined,
     called: string | undefined,
-    settings: object,
+    settings: Record<string, unknown>,
   ) => {
     const found = store.get(owner, id);
     if (found === undefined || (parentId !== undefined && textOf(found, 'parentId') !== parentId))
@@ -66,14 +66,15 @@ export function addTiktokAds(
     if (textOf(found, 'status') === 'ENDED') return answer(40_002, 'It has been deleted.');
     store.update(owner, id, {
       ...(called === undefined ? {} : { name: called }),
-      ...(Object.keys(settings).length === 0 ? {} : { settings: { ...Object(found.fields['settings']), ...settings } }),
+      ...settingsChange(found, settings),
     });
     return ok({});
   };
   api.post('/adgroup/update/', (c) =>
-    call(c, adGroupChange, (owner, { advertiser_id: _, adgroup_id: id, adgroup_name: called, ...settings }) =>
-      changeObject(owner, id, undefined, called, settings),
-    ),
+    call(c, adGroupChange, (owner, { adgroup_id: id, adgroup_name: called, ...wanted }) => {
+      const settings = Object.entries(wanted).filter(([field]) => field !== 'advertiser_id');
+      return changeObject(owner, id, undefined, called, Object.fromEntries(settings));
+    }),
   );
   api.post('/ad/update/', (c) =>
     call(c, adChange, (owner, { adgroup_id: parentId, creatives: [creative] }) => {
