@@ -3,43 +3,6 @@ import type { HeldAdObject } from './compare-ad-objects.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 import type { Database } from '../../database/tables.ts';
 
-/** Name, without our tag, and settings. */
-export interface HeldContent {
-  name: string;
-  settings: Record<string, unknown>;
-}
-
-export interface AdObjectState {
-  objectId: string;
-  adNetworkId: string;
-  status: 'pending' | 'live' | 'failed';
-  /** The version that the network was last told of. */
-  desiredVersion: number;
-  actualState: string | null;
-  /** As far as is known, what the network holds, or is being made with. */
-  held: HeldContent | null;
-  externalId: string | null;
-  errorCode: string | null;
-  errorMessage: string | null;
-}
-
-/** How far the networks have followed ad sets and ads of a merchant. */
-export async function readAdObjectStates(
-  trx: Transaction<Database>,
-  merchantId: string,
-  objectIds: readonly string[],
-): Promise<AdObjectState[]> {
-  if (objectIds.length === 0) return [];
-  const { rows } = await sql<AdObjectState>`
-    select object_id as "objectId", ad_network_id as "adNetworkId", status, desired_version as "desiredVersion",
-      actual_state as "actualState", held, external_id as "externalId", error_code as "errorCode",
-      error_message as "errorMessage"
-    from ad_object_network_states where merchant_id = ${merchantId} and object_id = any(${objectIds}::text[])
-    order by object_id, ad_network_id
-  `.execute(trx);
-  return rows;
-}
-
 /**
  * What is held about ad sets and ads that a network is to have in these campaigns: all that have not ended, and of the others
  * those that the network lists all the same.

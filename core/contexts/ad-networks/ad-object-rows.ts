@@ -1,9 +1,8 @@
 import { type Transaction, sql } from 'kysely';
 import type { DesiredAdObject } from './ad-object-effect.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { type AdObjectState, type HeldContent, readAdObjectStates } from './ad-object-reads.ts';
 import { type AdObjectKey, type KnownListing, objectKeyOf } from './compare-ad-objects.ts';
-import { readNetworkStates } from './reads.ts';
+import { type AdObjectState, type HeldContent, readAdObjectStates, readNetworkStates } from './reads.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 import { type AdObjectRow, readAdObjects } from '../campaigns/reads.ts';
 import { forgetExternalIds } from '../../database/intents.ts';

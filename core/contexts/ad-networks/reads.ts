@@ -179,3 +179,40 @@ export async function readFollowedSegments(
   `.execute(trx);
   return rows;
 }
+
+/** Name, without our tag, and settings. */
+export interface HeldContent {
+  name: string;
+  settings: Record<string, unknown>;
+}
+
+export interface AdObjectState {
+  objectId: string;
+  adNetworkId: string;
+  status: 'pending' | 'live' | 'failed';
+  /** The version that the network was last told of. */
+  desiredVersion: number;
+  actualState: string | null;
+  /** As far as is known, what the network holds, or is being made with. */
+  held: HeldContent | null;
+  externalId: string | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+}
+
+/** How far the networks have followed ad sets and ads of a merchant. */
+export async function readAdObjectStates(
+  trx: Transaction<Database>,
+  merchantId: string,
+  objectIds: readonly string[],
+): Promise<AdObjectState[]> {
+  if (objectIds.length === 0) return [];
+  const { rows } = await sql<AdObjectState>`
+    select object_id as "objectId", ad_network_id as "adNetworkId", status, desired_version as "desiredVersion",
+      actual_state as "actualState", held, external_id as "externalId", error_code as "errorCode",
+      error_message as "errorMessage"
+    from ad_object_network_states where merchant_id = ${merchantId} and object_id = any(${objectIds}::text[])
+    order by object_id, ad_network_id
+  `.execute(trx);
+  return rows;
+}

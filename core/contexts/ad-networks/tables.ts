@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
-import type { HeldContent } from './ad-object-reads.ts';
+import type { HeldContent } from './reads.ts';
 import type { CampaignParameters } from '../campaigns/events.ts';
 
 export interface AdNetworksTables {

@@ -4,7 +4,7 @@ import { adNetworkIds } from './events.ts';
 import { type AdObjectRow, readAdObjects } from './reads.ts';
 import type { AdObjectSettings } from './tables.ts';
 import { type CampaignChange, type RequestOrigin, lockCampaign, repeatCommand } from './writes.ts';
-import { type AdObjectState, readAdObjectStates } from '../ad-networks/ad-object-reads.ts';
+import { type AdObjectState, readAdObjectStates } from '../ad-networks/reads.ts';
 import type { Database } from '../../database/tables.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';

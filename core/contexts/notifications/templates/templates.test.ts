@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { builtinTemplates } from './builtin.ts';
+import { builtinTemplate, builtinTemplates } from './builtin.ts';
 import { chooseTemplate, localesFor } from './choose.ts';
 import { checkTemplate, render } from './render.ts';
 import { LanewayError } from '../../../runtime/errors.ts';
@@ -79,6 +79,20 @@ test('a merchant’s own template goes before the built-in one of the same langu
 test('every built-in template can be parsed', () => {
   for (const { texts } of builtinTemplates) for (const source of Object.values(texts)) checkTemplate(source);
   assert.is(new Set(builtinTemplates.map(({ templateId }) => templateId)).size, builtinTemplates.length);
+});
+
+test('owners read what could not be brought to a network, in each language', () => {
+  const filling = { name: 'Germany', campaignName: 'Sale', network: 'meta', reason: 'no targeting' };
+  const textsOf = (templateId: string) =>
+    Object.values(builtinTemplate(templateId)?.texts ?? {}).map((source) => render(source, filling).text);
+  assert.equal(textsOf('ad-set-failed'), [
+    'meta does not hold the ad set “Germany” of the campaign “Sale” as you want it: no targeting',
+    'meta hat die Anzeigengruppe „Germany“ der Kampagne „Sale“ nicht so, wie Sie es wünschen: no targeting',
+  ]);
+  assert.equal(textsOf('ad-failed'), [
+    'meta does not hold the ad “Germany” of the campaign “Sale” as you want it: no targeting',
+    'meta hat die Anzeige „Germany“ der Kampagne „Sale“ nicht so, wie Sie es wünschen: no targeting',
+  ]);
 });
 
 test.run();
