@@ -132,6 +132,9 @@ test('ad sets follow their campaign and ads their ad set, each is told once of e
   await call(202, 'PATCH', `${path}/ads/${adId}`, { name: 'Film' });
   assert.equal(await follow(campaignId), ['Sale active', 'Austria active {"bid_amount":250}', 'Film paused {}']);
   assert.is((await call(202, 'PATCH', `${path}/ad-sets/${adSetId}`, bid)).operationId, null);
+  const { db } = world.gateway.world.postgres;
+  const row = await db.selectFrom('ad_objects').select('settings').where('object_id', '=', adSetId).executeTakeFirst();
+  assert.equal(row?.settings, { meta: { ...settings.meta, bid_amount: 250 } }, 'what is left out stays');
   assert.equal(await follow(campaignId), ['Sale active']);
   await call(400, 'PATCH', `${path}/ads/${adId}`, {});
   await call(404, 'PATCH', `${path}/ads/${adSetId}`, { name: 'Not an ad' });
