@@ -37,7 +37,7 @@ const libraries: readonly (readonly [stage: string, files: RegExp])[] = [
   ['BullMQ', /\/node_modules\/(bullmq|msgpackr)\//],
   ['Redis client', /\/node_modules\/(ioredis|redis-parser|@ioredis|denque|standard-as-callback)\//],
   ['Postgres client', /\/node_modules\/(pg|pg-[\w-]+|postgres-[\w-]+|kysely)\//],
-  ['AWS clients', /\/node_modules\/(@aws-sdk|@smithy|@aws|bowser)\//],
+  ['AWS clients', /\/node_modules\/(@aws-sdk|@smithy|@aws|bowser|undici)\//],
 ];
 
 const ours = /\/(core|workers)\/(?!.*node_modules).*\.ts$/;
