@@ -112,6 +112,15 @@ test('one broken file among sound ones fails the run', async () => {
   assert.is(outcome.lastLine, '3 passed, 1 failed');
 });
 
+test('shows as many of the last lines of a failing file as it is asked for', async () => {
+  const shown = async (...args: string[]) => {
+    const { stdout } = await runFixture('must-fail/failing-assertion', ...args);
+    return { lines: stdout.match(/^ {5}\| /gm)?.length ?? 0, cut: stdout.includes('lines left out') };
+  };
+  assert.equal(await shown('--tail', '3'), { lines: 3, cut: true });
+  assert.is((await shown()).cut, false);
+});
+
 test('fails when no file was selected', async () => {
   const outcome = await run(['no file is called like this']);
   assert.is(outcome.code, 1);

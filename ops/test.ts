@@ -1,5 +1,5 @@
 /**
- * The test runner: `node ops/test.ts [filter…] [--jobs N] [--list] [--files path…]`.
+ * The test runner: `node ops/test.ts [filter…] [--jobs N] [--list] [--tail N] [--files path…]`.
  *
  * uvu's own exit code passes a throwing `before`, a missing `.run()`, a thrown non-Error and more, so a file counts as
  * passed only when its process says so in every way there is: exit code, summary, source, and nothing left running.
@@ -25,9 +25,8 @@ const defaultDeadlineMs = 120_000;
 const stragglerGraceMs = 2_000;
 const stackStopMs = 30_000;
 const keptOutput = 1_000_000;
-const tailLines = 60;
 
-interface TestFile {
+export interface TestFile {
   path: string;
   name: string;
   source: string;
@@ -70,7 +69,7 @@ function findTestFiles(): string[] {
     .toSorted();
 }
 
-function readTestFile(path: string): TestFile {
+export function readTestFile(path: string): TestFile {
   const source = readFileSync(path, 'utf8');
   const header = source.split('\n', 20).join('\n');
   const [, amount, unit] = /^\/\/ test-deadline: (\d+)(ms|s)\b/m.exec(header) ?? [];
@@ -254,7 +253,11 @@ async function stopStack(stack: TestingStack): Promise<void> {
   await Promise.race([stack.stop(), late]);
 }
 
-async function runAll(files: TestFile[], jobs: number, env: Record<string, string>): Promise<Verdict[]> {
+async function runAll(
+  files: TestFile[],
+  { jobs, tail }: { jobs: number; tail: number },
+  env: Record<string, string>,
+): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const runQueue = async (queue: TestFile[]): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
@@ -262,7 +265,7 @@ async function runAll(files: TestFile[], jobs: number, env: Record<string, strin
       const run = await runFile(file, env);
       const verdict = judge(file, run);
       verdicts.push(verdict);
-      report(file, run, verdict);
+      report(file, run, verdict, tail);
     }
   };
   // those that may take longest go first, so that none of them is left running alone at the end
@@ -272,14 +275,15 @@ async function runAll(files: TestFile[], jobs: number, env: Record<string, strin
   return verdicts;
 }
 
-function report(file: TestFile, run: Run, { passed, failed, total, problems }: Verdict): void {
+/** @param tail how many of the last lines of what a failing file printed are shown */
+function report(file: TestFile, run: Run, { passed, failed, total, problems }: Verdict, tail: number): void {
   const mark = failed === 0 ? 'ok  ' : 'FAIL';
   console.log(`${mark} ${file.name}  ${passed}/${total}  ${run.seconds.toFixed(1)} s`);
   if (failed === 0) return;
   for (const problem of problems) console.log(`     ${problem}`);
   const lines = run.output.trimEnd().split('\n');
-  if (lines.length > tailLines) console.log(`     … ${lines.length - tailLines} lines left out`);
-  for (const line of lines.slice(-tailLines)) console.log(`     | ${line}`);
+  if (lines.length > tail) console.log(`     … ${lines.length - tail} lines left out`);
+  for (const line of lines.slice(-tail)) console.log(`     | ${line}`);
 }
 
 function selectFiles(args: string[], explicit: boolean): TestFile[] {
@@ -313,6 +317,7 @@ async function main(): Promise<void> {
     options: {
       // more than there are cores on a small machine: much of the time goes into waiting
       jobs: { type: 'string', default: '4' },
+      tail: { type: 'string', default: '60' },
       list: { type: 'boolean', default: false },
       files: { type: 'boolean', default: false },
       stack: { type: 'string', default: join(root, 'ops/testing-stack.ts') },
@@ -323,8 +328,9 @@ async function main(): Promise<void> {
     for (const { name } of files) console.log(name);
     return;
   }
-  const jobs = Number(values.jobs);
+  const [jobs, tail] = [Number(values.jobs), Number(values.tail)];
   if (!Number.isInteger(jobs) || jobs < 1) throw new Error('--jobs takes a whole number from 1');
+  if (!Number.isInteger(tail) || tail < 1) throw new Error('--tail takes a whole number from 1');
 
   // whatever ends this process, no test stays behind
   process.on('exit', () => running.forEach(killGroup));
@@ -336,7 +342,7 @@ async function main(): Promise<void> {
   try {
     const stackModule = resolve(values.stack);
     if (files.some(({ needsStack }) => needsStack) && existsSync(stackModule)) stack = await startStack(stackModule);
-    verdicts.push(...(await runAll(files, jobs, stack?.env ?? {})));
+    verdicts.push(...(await runAll(files, { jobs, tail }, stack?.env ?? {})));
   } catch (error) {
     failures.push(error);
   } finally {

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { exceptions } from './exceptions.ts';
+import { takeAways } from './table.ts';
+import { type TakeAway, takeAway } from './take-away.ts';
+import { projectRoot } from '../local/data-folder.ts';
+import { hasTest, readHazards } from '../read-hazards.ts';
+import { stripComments } from '../strip-comments.ts';
+
+const hazards = readHazards();
+const read = (file: string): string => readFileSync(join(projectRoot, file), 'utf8');
+
+test('every hazard, and every test that it names, has something to take away or the reason why not', () => {
+  const unproven = hazards.flatMap(({ name, tests }) => {
+    const own = takeAways.filter(({ hazard }) => hazard === name);
+    const reasons = exceptions.filter(({ hazard }) => hazard === name);
+    if (reasons.some((each) => each.test === undefined)) return [];
+    if (own.length === 0) return [name];
+    return tests
+      .filter(
+        ({ title }) => ![...own.map(({ expects }) => expects), ...reasons.map((each) => each.test)].includes(title),
+      )
+      .map(({ title }) => `${name}: ${title}`);
+  });
+  assert.equal(unproven, []);
+});
+
+/** What is wrong with one, in words. */
+function faultsOf(what: TakeAway): string[] {
+  const { hazard, takes, file, from, to, tests, expects } = what;
+  const faults: string[] = [];
+  const listed = hazards.find(({ name }) => name === hazard)?.tests ?? [];
+  if (takes === '') faults.push('it does not say what it takes away');
+  if (from === to) faults.push('it changes nothing');
+  if (!existsSync(join(projectRoot, file))) faults.push(`there is no ${file}`);
+  else {
+    try {
+      takeAway(read(file), what);
+    } catch (error) {
+      faults.push(String(error));
+    }
+  }
+  for (const each of tests) if (!existsSync(join(projectRoot, each))) faults.push(`there is no ${each}`);
+  const holders = tests.filter(
+    (each) => existsSync(join(projectRoot, each)) && hasTest(stripComments(read(each)), expects),
+  );
+  if (holders.length === 0) faults.push(`no test of ${tests.join(' ')} is called “${expects}”`);
+  if (!listed.some((each) => each.title === expects && holders.includes(each.file)))
+    faults.push(`docs/hazards.md does not name “${expects}” under ${hazard}`);
+  return faults.map((fault) => `${hazard}, ${takes}: ${fault}`);
+}
+
+test('what is taken away stands once in its file, and the test that must fail stands in its file and under its hazard', () => {
+  assert.equal(takeAways.flatMap(faultsOf), []);
+  for (const { hazard, test: title, reason } of exceptions) {
+    const found = hazards.find(({ name }) => name === hazard);
+    assert.ok(found !== undefined && reason !== '', hazard);
+    if (title !== undefined)
+      assert.ok(
+        found.tests.some((each) => each.title === title),
+        title,
+      );
+  }
+});
+
+test('a table that rots is seen', () => {
+  const [sound] = takeAways;
+  assert.ok(sound);
+  const rotten: TakeAway[] = [
+    { ...sound, from: 'what stands nowhere' },
+    { ...sound, from: '\n' },
+    { ...sound, to: sound.from },
+    { ...sound, file: 'workers/gone.ts' },
+    { ...sound, tests: ['workers/gone.test.ts'] },
+    { ...sound, tests: ['workers/turns.test.ts'] },
+    { ...sound, expects: 'what no test claims' },
+    { ...sound, hazard: 'H2' },
+  ];
+  for (const each of rotten) assert.ok(faultsOf(each).length > 0, JSON.stringify(each));
+});
+
+test.run();

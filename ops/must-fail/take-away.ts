@@ -1,0 +1,31 @@
+/** A change of one file that takes a hazard's answer away, and the test that must fail of it. */
+export interface TakeAway {
+  /** As docs/hazards.md numbers it. */
+  readonly hazard: string;
+  /** What is taken away, in words. */
+  readonly takes: string;
+  /** Relative to the root, as are the tests. */
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly from: string;
+  readonly to: string;
+  readonly tests: readonly string[];
+  /** The title of the test, in one of `tests`, that must fail. */
+  readonly expects: string;
+}
+
+/** Why a test has no take-away of its own: the title of the test as docs/hazards.md has it, or a hazard without any. */
+export interface Exception {
+  readonly hazard: string;
+  /** Absent: the hazard as a whole. */
+  readonly test?: string;
+  readonly reason: string;
+}
+
+/** The source without the answer. Throws where it does not stand there exactly once. */
+export function takeAway(source: string, { file, from, to }: Pick<TakeAway, 'file' | 'from' | 'to'>): string {
+  const parts = source.split(from);
+  if (from === '' || parts.length !== 2)
+    throw new Error(`what is to be taken away stands ${parts.length - 1} times in ${file}, not once: ${from}`);
+  return parts.join(to);
+}

@@ -1,0 +1,256 @@
+import type { TakeAway } from './take-away.ts';
+
+const actTest = ['workers/act.test.ts'];
+const fenceTest = ['workers/fence.test.ts'];
+const dependencies = ['ops/faults/dependencies.test.ts'];
+const allResumes =
+  'whatever a worker depends on is away, throttles or hangs for a while: nothing is lost, dead or counted, all resumes, and each trouble is told once';
+
+/** A lane that is worked: its fence, its window, deaths, and what waits. */
+export const working: readonly TakeAway[] = [
+  {
+    hazard: 'H5',
+    takes: 'telling errors of servers from errors of events',
+    file: 'workers/execute-alone.ts',
+    from: 'if (isInfrastructureError(thrown)) throw thrown;',
+    to: '',
+    tests: actTest,
+    expects: 'an infrastructure error costs no attempt and leaves everything as it was',
+  },
+  {
+    hazard: 'H5',
+    takes: 'taking an answer that does not come for a server that is away',
+    file: 'core/runtime/errors.ts',
+    from: 'Query read timeout|',
+    to: '',
+    tests: ['core/clients/postgres.test.ts'],
+    expects:
+      'a Postgres that hangs without a word fails queries and transactions as a server that is away, keeps no connection, and can be left',
+  },
+  {
+    hazard: 'H18',
+    takes: 'the queue behind what is open: newer events of the aggregate run at once',
+    file: 'workers/act.ts',
+    from: 'new Set(aside.flatMap((d) => (d.holdKey === null ? [] : [heldKey(d.handler, d.holdKey)])))',
+    to: 'new Set<string>()',
+    tests: ['workers/redrive.test.ts'],
+    expects:
+      'what queued behind a parked event follows its redrive in order, and later events of the aggregate go behind that',
+  },
+  {
+    hazard: 'H18',
+    takes: 'that the smallest is freed first',
+    file: 'workers/deliveries.ts',
+    from: 'select d.handler, d.hold_key, min(d.mseq) as mseq',
+    to: 'select d.handler, d.hold_key, max(d.mseq) as mseq',
+    tests: ['workers/redrive.test.ts'],
+    expects:
+      'what queued behind a parked event follows its redrive in order, and later events of the aggregate go behind that',
+  },
+  {
+    hazard: 'H27',
+    takes: 'counting a death',
+    file: 'workers/act.ts',
+    from: 'crashes: d.crashes + 1',
+    to: 'crashes: d.crashes',
+    tests: actTest,
+    expects: 'an event that kills its process three times is poison, and takes no other event with it',
+  },
+  {
+    hazard: 'H27',
+    takes: 'the note before each handler of a careful visit',
+    file: 'workers/act.ts',
+    from: 'carefulLeft > 0 ? (pair: Pair) => inHand.note(merchantId, pair) : undefined',
+    to: 'undefined',
+    tests: ['workers/deaths.test.ts'],
+    expects:
+      'an event that kills its process is found within one visit after the first death, wherever it stands in its window',
+  },
+  {
+    hazard: 'H27',
+    takes: 'that a note is answered once',
+    file: 'workers/in-hand.ts',
+    from: 'redis.getdel(',
+    to: 'redis.get(',
+    tests: ['workers/in-hand.test.ts'],
+    expects: 'what was in hand is answered once, to whoever comes next, and does not stay for ever',
+  },
+  {
+    hazard: 'H27',
+    takes: 'the end of a note that nobody asks for',
+    file: 'workers/in-hand.ts',
+    from: ", 'PX', KEPT_MS",
+    to: '',
+    tests: ['workers/in-hand.test.ts'],
+    expects: 'what was in hand is answered once, to whoever comes next, and does not stay for ever',
+  },
+  {
+    hazard: 'H27',
+    takes: 'clearing the note of a visit that ended otherwise than by a death',
+    file: 'workers/act.ts',
+    from: 'if (visit.deadly === undefined) await deps.inHand.clear(merchantId);',
+    to: 'if (visit.deadly === undefined) void 0;',
+    tests: actTest,
+    expects: 'Postgres going away under a careful visit is not the death of what it ran',
+  },
+  {
+    hazard: 'H28',
+    takes: 'the token: a cursor that stands where it was left is enough',
+    file: 'workers/fence.ts',
+    from: 'row.owner === owner && row.cursor >= expectedCursor',
+    to: 'row.cursor >= expectedCursor',
+    tests: fenceTest,
+    expects: 'a lane that changed hands refuses its former owner, also where the cursor stands where that one left it',
+  },
+  {
+    hazard: 'H28',
+    takes: 'the look at the cursor: the token is enough',
+    file: 'workers/fence.ts',
+    from: 'row.owner === owner && row.cursor >= expectedCursor',
+    to: 'row.owner === owner',
+    tests: fenceTest,
+    expects:
+      'an owner that finds another cursor than it left is refused, as after a restore that brought its token back',
+  },
+  {
+    hazard: 'H28',
+    takes: 'that an owner recognises a later commit of its own',
+    file: 'workers/fence.ts',
+    from: 'row.cursor >= expectedCursor',
+    to: 'row.cursor === expectedCursor',
+    tests: fenceTest,
+    expects: 'an owner whose commit went through although it was given up goes on from there',
+  },
+  {
+    hazard: 'H28',
+    takes: 'the token, where a take-over was rolled back',
+    file: 'workers/fence.ts',
+    from: 'row.owner === owner && row.cursor >= expectedCursor',
+    to: 'row.cursor >= expectedCursor',
+    tests: fenceTest,
+    expects: 'a take-over that was rolled back gives nobody a claim: whoever commits next is the owner',
+  },
+  {
+    hazard: 'H29',
+    takes: 'reading after the fence: what is open is read before',
+    file: 'workers/act.ts',
+    from: `  const lane = await takeFence(trx, merchantId, visit.tenure);
+  trace.cursor = lane.cursor;
+  if (lane.state !== 'active') return { kind: 'waiting', until: undefined, wake: lane.wake };
+  visit.weight = lane.weight;
+  const open = await readOpen(trx, merchantId, lane);
+`,
+    to: `  const open = await readDeliveries(trx, merchantId);
+  const lane = await takeFence(trx, merchantId, visit.tenure);
+  trace.cursor = lane.cursor;
+  if (lane.state !== 'active') return { kind: 'waiting', until: undefined, wake: lane.wake };
+  visit.weight = lane.weight;
+`,
+    tests: fenceTest,
+    expects: 'whoever waited for the fence reads all that the previous owner committed meanwhile',
+  },
+  {
+    hazard: 'H30',
+    takes: 'that lanes wait only for their head: they wait for whatever is set aside',
+    file: 'workers/execute-alone.ts',
+    from: "if (delivery.holds === 'merchant') result.passes = false;",
+    to: 'result.passes = false;',
+    tests: ['workers/sweep.test.ts'],
+    expects: 'a set-aside lets what is not behind it pass, and its lane is due when its time comes',
+  },
+  {
+    hazard: 'H30',
+    takes: 'the look of the sweeper at what is due',
+    file: 'workers/sweep.ts',
+    from: 'if (found.due.length > 0) await options.wakeMerchants(found.due.map((row) => row.merchantId));',
+    to: '',
+    tests: ['workers/sweep.test.ts'],
+    expects: 'what is due is woken although the cursor has caught up: a set-aside, a redrive command, an effect',
+  },
+  {
+    hazard: 'H31',
+    takes: 'the runs of one type: all of a type go together',
+    file: 'workers/window.ts',
+    from: 'const last = runs.at(-1);',
+    to: 'const last = runs.find((run) => run[0]?.definition === definition);',
+    tests: actTest,
+    expects: 'types keep their order within a window, however handlers group them',
+  },
+  {
+    hazard: 'H35',
+    takes: 'the bound of a window by its cursor’s day',
+    file: 'workers/window.ts',
+    from: '\n            and day >= ${earliest}::date',
+    to: '',
+    tests: ['workers/lane-days.test.ts'],
+    expects: 'a window looks into no partition before its cursor’s day',
+  },
+  {
+    hazard: 'H36',
+    takes: 'ids that are derived from their cause',
+    file: 'workers/execute.ts',
+    from: 'eventId: derivedEventId(cause.eventId, handler, ordinal),',
+    to: 'eventId: crypto.randomUUID(),',
+    tests: actTest,
+    expects: 'events that a handler emits leave with its commit, with ids derived from their cause',
+  },
+  {
+    hazard: 'H4',
+    takes: 'the end of sessions that are idle in a transaction',
+    file: 'workers/worker.ts',
+    from: 'idleInTransactionTimeoutMs: idleInTransactionMs(config),',
+    to: 'idleInTransactionTimeoutMs: 600_000,',
+    tests: ['ops/faults/lost-workers.test.ts'],
+    expects:
+      'lanes of a worker that is stopped, killed or told to go are taken over by the next in order, and the old owner is refused',
+  },
+  {
+    hazard: 'H5',
+    takes: 'telling errors of servers from errors of events, wherever they come up',
+    file: 'core/runtime/errors.ts',
+    from: '=> infrastructureReason(thrown) !== undefined;',
+    to: '=> infrastructureReason(thrown) === null;',
+    tests: dependencies,
+    expects: allResumes,
+  },
+  {
+    hazard: 'H14',
+    takes: 'calls by effect actors: a lane waits for a network that does not answer',
+    file: 'workers/settle.ts',
+    from: '  await writeSettlements(trx, lanes, nowMs);\n',
+    to: `  await writeSettlements(trx, lanes, nowMs);
+  if (lanes.some(({ ledger }) => ledger.intents.some(({ destination }) => destination === 'ad-network:meta')))
+    await new Promise(() => undefined);
+`,
+    tests: dependencies,
+    expects: allResumes,
+  },
+  {
+    hazard: 'H31',
+    takes: 'the order of reports by what they say of themselves: the last to come wins',
+    file: 'core/contexts/analytics/process-ingested-performance-data.ts',
+    from: '      where (excluded.source_at, excluded.source_event_id) > (held.source_at, held.source_event_id)\n',
+    to: '',
+    tests: ['core/contexts/analytics/analytics-handlers.test.ts'],
+    expects: 'performance reports end in the same state in whatever order and however often they come',
+  },
+  {
+    hazard: 'H37',
+    takes: 'the wait of a new handler for workers that lack it',
+    file: 'workers/handler-starts.ts',
+    from: 'where not exists (select from worker_handlers w where o.handler <> all (w.handlers))',
+    to: 'where true',
+    tests: ['ops/backfill/run-backfill.test.ts'],
+    expects:
+      'a new handler runs for no event while a worker lacks it, for every event once none does, and for the missed by command',
+  },
+  {
+    hazard: 'H37',
+    takes: 'retiring handlers that no worker has',
+    file: 'workers/handler-starts.ts',
+    from: 'where retired_at is null and not exists (select from worker_handlers w where s.handler = any (w.handlers))',
+    to: 'where false',
+    tests: ['workers/handler-starts.test.ts'],
+    expects: 'a handler that no worker has any more is retired, and what it left holds nobody up',
+  },
+];
