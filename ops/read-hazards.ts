@@ -26,6 +26,8 @@ export function readHazards(): Hazard[] {
     }));
 }
 
-/** As it stands in the source: a title may be quoted in any way that formatting chooses. */
-export const hasTest = (source: string, title: string): boolean =>
-  ["'", '"', '`'].some((quote) => source.includes(`test(${quote}${title.replaceAll(quote, `\\${quote}`)}${quote},`));
+/** How a test of this title begins in the source, which may quote it in any way that formatting chooses; undefined: nowhere. */
+export const findTest = (source: string, title: string): string | undefined =>
+  ["'", '"', '`']
+    .map((quote) => `test(${quote}${title.replaceAll(quote, `\\${quote}`)}${quote},`)
+    .find((beginning) => source.includes(beginning));

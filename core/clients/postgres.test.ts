@@ -43,6 +43,8 @@ test('a Postgres that hangs without a word fails queries and transactions as a s
     }),
   );
   await inTransaction;
+  // Another connection, that is there already when no answer comes any more.
+  await sql`select 1`.execute(db);
   proxy.setMode({ kind: 'hang' });
   goOn.resolve();
   const failures = await Promise.all([transaction, failureOf(sql`select 1`.execute(db))]);
@@ -50,6 +52,8 @@ test('a Postgres that hangs without a word fails queries and transactions as a s
     assert.ok(isInfrastructureError(failure), String(failure));
     assert.ok(isServerAway(failure), String(failure));
   }
+  // Whoever got one of them next would wait behind a question that nobody answers. Idle ones go by themselves after 10 s.
+  await waitFor('the pool to keep none of its connections', () => postgres.pool.totalCount === 0, { timeoutMs: 5_000 });
   proxy.setMode({ kind: 'pass' });
   const { rows } = await sql<{ n: number }>`select n from t`.execute(db);
   assert.equal(rows, []);

@@ -1,10 +1,10 @@
 import type { TakeAway } from './take-away.ts';
 
-const acceptTest = ['workers/accept.test.ts'];
-const decodeTest = ['workers/decode.test.ts'];
-const pipelineTest = ['workers/pipeline.test.ts'];
-const dedupeTest = ['workers/dedupe.test.ts'];
-const registryTest = ['core/events/registry.test.ts'];
+const acceptTest = 'workers/accept.test.ts';
+const decodeTest = 'workers/decode.test.ts';
+const pipelineTest = 'workers/pipeline.test.ts';
+const dedupeTest = 'workers/dedupe.test.ts';
+const registryTest = 'core/events/registry.test.ts';
 const concurrent =
   'ten concurrent acceptors with overlapping batches leave dense numbers, seen in order, whatever their clocks say';
 
@@ -16,7 +16,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/accept-rows.ts',
     from: 'order by m.merchant_id for no key update of m',
     to: 'order by m.merchant_id',
-    tests: acceptTest,
+    test: acceptTest,
     expects: concurrent,
   },
   {
@@ -25,7 +25,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/pipeline.ts',
     from: 'await requestRedrive(db, { merchantId, eventId, messageId, mseq, day, handler }, clock.now())',
     to: 'false',
-    tests: pipelineTest,
+    test: pipelineTest,
     expects: 'a dead event that is moved back becomes one redrive command, and its lane is due',
   },
   {
@@ -34,7 +34,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: '  await absorbRedrives(trx, merchantId);\n',
     to: '',
-    tests: ['workers/redrive.test.ts'],
+    test: 'workers/redrive.test.ts',
     expects: 'a dead event is run again by its own lane, once, and marked as out of order',
   },
   {
@@ -43,7 +43,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/wake-entries.ts',
     from: "verdict.status !== 'conflict' && verdict.status !== 'rejected'",
     to: "verdict.status === 'accepted'",
-    tests: pipelineTest,
+    test: pipelineTest,
     expects: 'a crash between commit and delete applies once, and the redelivery wakes the merchant again',
   },
   {
@@ -52,7 +52,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/pipeline.ts',
     from: ' || !woken.has(event.merchantId)',
     to: '',
-    tests: pipelineTest,
+    test: pipelineTest,
     expects: 'a merchant that could not be woken keeps its messages in SQS, in order; the others are deleted',
   },
   {
@@ -61,7 +61,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/number-events.ts',
     from: "if (!bodyHmac.equals(event.bodyHmac)) return { status: 'conflict' };",
     to: '',
-    tests: acceptTest,
+    test: acceptTest,
     expects: 'a duplicate gets the number of the first and burns none; the same id with other bytes is a conflict',
   },
   {
@@ -70,7 +70,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/number-events.ts',
     from: 'JSON.stringify([event.merchantId, event.eventId])',
     to: 'event.eventId',
-    tests: acceptTest,
+    test: acceptTest,
     expects: 'a duplicate gets the number of the first and burns none; the same id with other bytes is a conflict',
   },
   {
@@ -79,7 +79,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/accept-rows.ts',
     from: 'order by m.merchant_id for no key update of m',
     to: 'order by random() for no key update of m',
-    tests: acceptTest,
+    test: acceptTest,
     expects: concurrent,
   },
   {
@@ -88,7 +88,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/accept-rows.ts',
     from: '      const mailboxes = await lockMailboxes(trx, events, nowMs);\n      const known = await findAccepted(trx, events);\n',
     to: '      const known = await findAccepted(trx, events);\n      const mailboxes = await lockMailboxes(trx, events, nowMs);\n',
-    tests: acceptTest,
+    test: acceptTest,
     expects: concurrent,
   },
   {
@@ -97,7 +97,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/accept.ts',
     from: 'if (!isFaultOfData(error)) throw error;',
     to: 'throw error;',
-    tests: acceptTest,
+    test: acceptTest,
     expects: 'a row that the database refuses is found by halving, and the others are accepted in order',
   },
   {
@@ -106,7 +106,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/decode.ts',
     from: 'mayBeUnstorable(text) ? findUnstorable(json, MAX_FAULTS) : []',
     to: '[] as ReturnType<typeof findUnstorable>',
-    tests: decodeTest,
+    test: decodeTest,
     expects: 'what JSON.parse lets through and no store takes is refused with its path',
   },
   {
@@ -115,7 +115,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/decode.ts',
     from: "Buffer.from(text, 'utf8')",
     to: "Buffer.from(JSON.stringify(json), 'utf8')",
-    tests: decodeTest,
+    test: decodeTest,
     expects: 'a raw message is read, and its bytes are kept as they came',
   },
   {
@@ -124,7 +124,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/accept-rows.ts',
     from: 'substring(bytes from at + hmac_bytes for body_bytes)',
     to: "convert_to(replace(convert_from(substring(bytes from at + hmac_bytes for body_bytes), 'UTF8'), ' ', ''), 'UTF8')",
-    tests: acceptTest,
+    test: acceptTest,
     expects: 'events are numbered in the order given, and stored with their bytes as received',
   },
   {
@@ -133,7 +133,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/number-events.ts',
     from: 'if (mailbox.lastDay < today) mailbox.lastDay = today;',
     to: 'mailbox.lastDay = today;',
-    tests: acceptTest,
+    test: acceptTest,
     expects: 'the day never falls when a later acceptor has an earlier clock',
   },
   {
@@ -142,7 +142,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'core/events/topology.ts',
     from: 'nativeMaxReceiveCount = 1_000;',
     to: 'nativeMaxReceiveCount = 5;',
-    tests: ['ops/local/provision.test.ts'],
+    test: 'ops/local/provision.test.ts',
     expects: 'everything that the registry implies exists, and provisioning again changes nothing',
   },
   {
@@ -151,7 +151,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'core/events/registry.ts',
     from: "if (d.route === 'standard' && handler.holds !== 'event')",
     to: 'if (faults.length > 99)',
-    tests: registryTest,
+    test: registryTest,
     expects: 'a handler that keeps order is refused on a standard route, which keeps none',
   },
   {
@@ -160,7 +160,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/confirm-marks.ts',
     from: '  if (!purged) return undefined;\n',
     to: '',
-    tests: dedupeTest,
+    test: dedupeTest,
     expects: 'a mark alone never drops an event: the decision table',
   },
   {
@@ -169,7 +169,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/confirm-marks.ts',
     from: ' && mark.mseq < nextMseq',
     to: '',
-    tests: dedupeTest,
+    test: dedupeTest,
     expects: 'an event comes again: at once, after the purge, and after Postgres was restored to a time before it',
   },
   {
@@ -178,7 +178,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'core/events/unstorable.ts',
     from: 'if (path.length >= MAX_DEPTH) {',
     to: 'if (path.length >= 1_000 * MAX_DEPTH) {',
-    tests: decodeTest,
+    test: decodeTest,
     expects: 'nesting is bounded, however deep it goes',
   },
   {
@@ -187,7 +187,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'core/events/versions.ts',
     from: 'sameMajor.findLast(({ version }) => compareVersions(version, received) <= 0) ?? sameMajor[0]',
     to: 'sameMajor[0]',
-    tests: registryTest,
+    test: registryTest,
     expects: 'a version is read by the newest known one of its major, and brought to the current one',
   },
 ];

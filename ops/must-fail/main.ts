@@ -44,11 +44,8 @@ async function main(): Promise<number> {
     if (hazards.includes(hazard))
       say(`exception  ${hazard.padEnd(5)}${test === undefined ? '' : `${test}: `}${reason}\n`);
   const trials = await tryTakeAways(chosen, { signal: interruption.signal, told: (trial) => say(lineOf(trial)) });
-  const sums = {
-    caught: count(trials, 'caught'),
-    notCaught: count(trials, 'not caught'),
-    notRun: count(trials, 'not run'),
-  };
+  const [caught, notCaught] = [count(trials, 'caught'), count(trials, 'not caught')];
+  const sums = { caught, notCaught, notRun: chosen.length - caught - notCaught };
   say(`${sums.caught} caught, ${sums.notCaught} not caught, ${sums.notRun} not run\n`);
   if (json)
     process.stdout.write(

@@ -12,13 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { projectRoot } from '../local/data-folder.ts';
-import { type TakeAway, takeAway } from './take-away.ts';
 
-/** The project in a folder of its own, in which answers are taken away and put back. Gone when it is disposed of. */
+/** The project in a folder of its own, whose files are changed and put back. Gone when it is disposed of. */
 export interface ProjectCopy extends Disposable {
   readonly root: string;
-  /** Takes an answer away until what is returned is disposed of. */
-  without(what: Pick<TakeAway, 'file' | 'from' | 'to'>): Disposable;
+  /** Changes a file until what is returned is disposed of. */
+  change(file: string, edit: (source: string) => string): Disposable;
 }
 
 /** Its folder says in a file `owner` which process it belongs to. */
@@ -48,10 +47,10 @@ export function copyProject(): ProjectCopy {
   }
   return {
     root,
-    without(what) {
-      const path = join(root, what.file);
+    change(file, edit) {
+      const path = join(root, file);
       const source = readFileSync(path, 'utf8');
-      writeFileSync(path, takeAway(source, what));
+      writeFileSync(path, edit(source));
       return { [Symbol.dispose]: () => writeFileSync(path, source) };
     },
     [Symbol.dispose]: remove,

@@ -1,33 +1,38 @@
-/** What the test runner says of a run, and whether a test failed of what it claims or of a program that is broken. */
+/** What the test runner says of a run in which a test was picked out. */
 export interface Report {
+  /** Every file ran, and all that was picked out passed. */
   readonly passed: boolean;
-  /** Titles of tests that ran and failed. A file that does not load has none. */
+  /** By title, what tests said that ran and failed. A file that does not load has none. */
   readonly failed: ReadonlyMap<string, string>;
-  /** Where nothing failed by name: what the runner objects to. */
+  /** What the runner objects to. */
   readonly problems: readonly string[];
 }
 
 /** The runner puts this before each line of a failing file's output. */
 const QUOTED = '     | ';
+/** It objects to tests that are picked out, which a commit must not contain, and to those that are left out for them. */
+const PICKED_OUT = /^(test\.only\(…\) is left in|\d+ skipped)$/;
 
 /** @param output of `node ops/test.ts --tail …`, with room for all that a file prints */
 export function readReport(output: string): Report {
-  const lines = output.split('\n');
   const failed = new Map<string, string>();
+  const problems: string[] = [];
+  let ran = 0;
   let title: string | undefined;
-  for (const line of lines) {
-    if (!line.startsWith(QUOTED)) {
-      title = undefined;
+  for (const line of output.split('\n')) {
+    if (line.startsWith(QUOTED)) {
+      const text = line.slice(QUOTED.length);
+      const found = /^ {3}FAIL {2}"(.*)"$/.exec(text)?.[1];
+      if (found !== undefined) failed.set((title = found), '');
+      else if (/^ {2}Total: /.test(text)) title = undefined;
+      else if (title !== undefined) failed.set(title, `${failed.get(title) ?? ''}${text.trim()}\n`);
       continue;
     }
-    const text = line.slice(QUOTED.length);
-    const found = /^ {3}FAIL {2}"(.*)"$/.exec(text)?.[1];
-    if (found !== undefined) failed.set((title = found), '');
-    else if (/^ {2}Total: /.test(text)) title = undefined;
-    else if (title !== undefined) failed.set(title, `${failed.get(title) ?? ''}${text.trim()}\n`);
+    const [, total] = /^(?:ok {2}|FAIL) \S+ {2}\d+\/(\d+) {2}/.exec(line) ?? [];
+    if (total !== undefined) ran += Number(total);
+    else if (/^FAIL |^ {5}\S/.test(line) && !PICKED_OUT.test(line.trim())) problems.push(line.trim());
   }
-  const problems = lines.filter((line) => /^FAIL |^ {5}(?!\|)\S/.test(line)).map((line) => line.trim());
-  return { passed: lines.findLast((line) => line !== '')?.endsWith(' passed, 0 failed') === true, failed, problems };
+  return { passed: ran > 0 && problems.length === 0 && failed.size === 0, failed, problems };
 }
 
 /**

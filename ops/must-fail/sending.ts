@@ -1,8 +1,8 @@
 import type { TakeAway } from './take-away.ts';
 
-const relayTest = ['workers/outbox-relay.test.ts'];
-const leasesTest = ['workers/outbox-leases.test.ts'];
-const effectsTest = ['workers/effects.test.ts'];
+const relayTest = 'workers/outbox-relay.test.ts';
+const leasesTest = 'workers/outbox-leases.test.ts';
+const effectsTest = 'workers/effects.test.ts';
 
 /** What leaves: the outbox, dead letters and calls to the outside. */
 export const sending: readonly TakeAway[] = [
@@ -12,7 +12,7 @@ export const sending: readonly TakeAway[] = [
     file: 'workers/execute-alone.ts',
     from: "ordinal: delivery.state === 'redrive' ? delivery.createdAt.getTime() : 0,",
     to: 'ordinal: 0,',
-    tests: ['workers/redrive.test.ts'],
+    test: 'workers/redrive.test.ts',
     expects: 'every dead letter has a deduplication id of its own: of two handlers, and of a redrive that failed again',
   },
   {
@@ -21,7 +21,7 @@ export const sending: readonly TakeAway[] = [
     file: 'workers/outbox-rows.ts',
     from: '                and merchant_id > part.after collate "C"\n',
     to: '                and merchant_id > part.after collate "C" and (not_before is null or not_before <= now())\n',
-    tests: relayTest,
+    test: relayTest,
     expects: 'a throttled entry is not overtaken by its merchant’s next, and holds up no other merchant',
   },
   {
@@ -30,7 +30,7 @@ export const sending: readonly TakeAway[] = [
     file: 'workers/outbox-rows.ts',
     from: 'and merchant_id > head.merchant_id',
     to: 'and (merchant_id, seq) > (head.merchant_id, head.seq)',
-    tests: relayTest,
+    test: relayTest,
     expects: 'at most one row of a merchant’s stream is on its way at a time',
   },
   {
@@ -46,7 +46,7 @@ export interface Refused`,
 }
 
 export interface Refused`,
-    tests: leasesTest,
+    test: leasesTest,
     expects: 'a relay whose shard was taken over marks nothing any more',
   },
   {
@@ -55,7 +55,7 @@ export interface Refused`,
     file: 'workers/outbox-leases.ts',
     from: 'held.shard = free.shard and held.expires_at > now()',
     to: 'held.shard = free.shard',
-    tests: leasesTest,
+    test: leasesTest,
     expects: 'shards of a relay that died are taken when its lease has passed, not before',
   },
   {
@@ -64,7 +64,7 @@ export interface Refused`,
     file: 'workers/outbox-rows.ts',
     from: "case when t.retry_in_ms is null then 'unsendable' else 'pending' end",
     to: "'pending'",
-    tests: relayTest,
+    test: relayTest,
     expects: 'rows that no queue takes end as unsendable, and what follows them is sent',
   },
   {
@@ -73,7 +73,7 @@ export interface Refused`,
     file: 'workers/effect-lane.ts',
     from: "state in ('pending', 'sending', 'unknown') and (not_before is null or not_before <= ${at})",
     to: "state in ('pending', 'sending', 'unknown') and (not_before is null or not_before <= ${at}) and not exists (select from intents q where q.merchant_id = intents.merchant_id and q.state = 'unknown' and q.not_before > ${at})",
-    tests: effectsTest,
+    test: effectsTest,
     expects: 'one object’s quarantine does not hold its neighbours',
   },
   {
@@ -82,7 +82,7 @@ export interface Refused`,
     file: 'workers/effect-run.ts',
     from: "if (claim.kind === 'taken-over' || wasSent(intent)) {",
     to: "if (claim.kind === 'busy') {",
-    tests: effectsTest,
+    test: effectsTest,
     expects: 'a call that took effect without an answer is looked up and adopted, not repeated',
   },
   {
@@ -91,7 +91,7 @@ export interface Refused`,
     file: 'core/database/intents.ts',
     from: "state = case when i.state in ('sending', 'unknown') then i.state else 'pending' end,",
     to: "state = 'pending',",
-    tests: effectsTest,
+    test: effectsTest,
     expects:
       'a newer version is not sent while an older one’s outcome is unknown, and becomes an update of what is found',
   },
@@ -101,7 +101,7 @@ export interface Refused`,
     file: 'workers/effect-run.ts',
     from: 'intent.version, intent.contentHash]',
     to: 'intent.version]',
-    tests: effectsTest,
+    test: effectsTest,
     expects: 'a version number that a restore brought back is sent when it stands for something else',
   },
 ];

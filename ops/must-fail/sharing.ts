@@ -1,8 +1,8 @@
 import type { TakeAway } from './take-away.ts';
 
-const convoyTest = ['workers/convoy.test.ts'];
-const actTest = ['workers/act.test.ts'];
-const paceTest = ['workers/convoy-pace.test.ts'];
+const convoyTest = 'workers/convoy.test.ts';
+const actTest = 'workers/act.test.ts';
+const paceTest = 'workers/convoy-pace.test.ts';
 
 /** Lanes that share a transaction: what one of them costs the others. */
 export const sharing: readonly TakeAway[] = [
@@ -12,7 +12,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: 'savepoints: lanes.length > 1',
     to: 'savepoints: false',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a failing event leaves its lane to be judged alone, and costs the others nothing that is seen',
   },
   {
@@ -21,7 +21,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: '      await sql`rollback to savepoint call`.execute(trx);\n',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a lane whose event fails contributes what came before it, and nothing of what failed is left behind',
   },
   {
@@ -30,7 +30,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: '      for (const [rows, length] of marked ?? []) rows.length = length;\n',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a lane whose event fails contributes what came before it, and nothing of what failed is left behind',
   },
   {
@@ -39,7 +39,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: 'for (const own of lanes.values()) await callOrLeaveOut(definition, own, 2);',
     to: 'throw error;',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a failure of which nobody knows whose it is, is found lane by lane',
   },
   {
@@ -48,7 +48,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: '(lanes.size === 1 || failures === 0)',
     to: '(lanes.size === 1 || failures >= 0)',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'however many lanes fail, the good ones are run a few times and not once for each',
   },
   {
@@ -57,7 +57,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: 'if (before <= (doneUpTo.get(culprit) ?? 0)) throw error;',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'what fails although later events of its lane have run takes its whole window back',
   },
   {
@@ -66,7 +66,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: "[id, { kind: 'put-back' }]",
     to: "[id, { kind: 'alone', failed: true }]",
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'what a convoy has no time for is put back, and who was not running is not blamed',
   },
   {
@@ -75,7 +75,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy-pace.ts',
     from: 'events = Math.min(most, Math.ceil(events * GROWTH));',
     to: 'return;',
-    tests: paceTest,
+    test: paceTest,
     expects: 'convoys grow while those that used what they were allowed are quick, up to what the settings allow',
   },
   {
@@ -84,7 +84,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy-pace.ts',
     from: 'events = Math.max(first, Math.floor(events / 2));',
     to: 'events = Math.max(1, Math.floor(events / 2));',
-    tests: paceTest,
+    test: paceTest,
     expects: 'slow convoys shrink to where they began, and below that only when their time runs out',
   },
   {
@@ -93,7 +93,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'const short = othersWait?.() === true && visit.plan.length === 0;',
     to: 'const short = false;',
-    tests: actTest,
+    test: actTest,
     expects: 'a visit ends after a window while others wait for its place, but not while it narrows one down',
   },
   {
@@ -102,7 +102,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'const short = othersWait?.() === true && visit.plan.length === 0;',
     to: 'const short = othersWait?.() === true;',
-    tests: actTest,
+    test: actTest,
     expects: 'a visit ends after a window while others wait for its place, but not while it narrows one down',
   },
   {
@@ -111,7 +111,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: ' && !isConflict(error.cause)',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a deadlock gives all locks up, and the lanes are tried again in halves',
   },
   {
@@ -120,7 +120,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: 'deps.pace.ranOut();',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'events that are quick alone and together too many for the time of a convoy go on in smaller ones',
   },
   {
@@ -129,7 +129,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: '      deps.lockTimeoutMs,\n',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a row that somebody outside holds costs the others a short lock time-out, not the time it is held',
   },
   {
@@ -138,7 +138,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: "lockLanes(trx, [...tenures.keys()], 'skip')",
     to: "lockLanes(trx, [...tenures.keys()], 'wait')",
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a lane that somebody has locked is left out without waiting for it',
   },
   {
@@ -147,7 +147,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: 'watchStalls(deps.callMs)',
     to: 'watchStalls(deps.convoyMs)',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a handler that takes too long is left alone, and the others go on without it',
   },
   {
@@ -156,7 +156,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/stall-watch.ts',
     from: '      if (!over) timer.refresh();\n',
     to: '',
-    tests: convoyTest,
+    test: convoyTest,
     expects: 'a call has its time to itself, however long those before it took',
   },
   {
@@ -165,7 +165,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'core/database/intents.ts',
     from: 'as t (merchant_id, destination)\n    group by merchant_id, destination\n    order by merchant_id collate "C", destination collate "C"',
     to: 'with ordinality as t (merchant_id, destination, ord)\n    group by merchant_id, destination\n    order by min(ord)',
-    tests: ['core/database/intents.test.ts'],
+    test: 'core/database/intents.test.ts',
     expects: 'transactions that declare for the same merchants in different orders do not deadlock',
   },
   {
@@ -174,7 +174,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'core/clients/postgres.ts',
     from: '    ...(options.lockTimeoutMs === undefined ? {} : { lock_timeout: options.lockTimeoutMs }),\n',
     to: '',
-    tests: ['gateway/answers/503.test.ts'],
+    test: 'gateway/answers/503.test.ts',
     expects: 'a row that another transaction holds for too long is 503, not a fault of the request',
   },
 ];

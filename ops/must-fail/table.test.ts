@@ -6,7 +6,7 @@ import { exceptions } from './exceptions.ts';
 import { takeAways } from './table.ts';
 import { type TakeAway, takeAway } from './take-away.ts';
 import { projectRoot } from '../local/data-folder.ts';
-import { hasTest, readHazards } from '../read-hazards.ts';
+import { findTest, readHazards } from '../read-hazards.ts';
 import { stripComments } from '../strip-comments.ts';
 
 const hazards = readHazards();
@@ -29,7 +29,7 @@ test('every hazard, and every test that it names, has something to take away or 
 
 /** What is wrong with one, in words. */
 function faultsOf(what: TakeAway): string[] {
-  const { hazard, takes, file, from, to, tests, expects } = what;
+  const { hazard, takes, file, from, to, test: testFile, expects } = what;
   const faults: string[] = [];
   const listed = hazards.find(({ name }) => name === hazard)?.tests ?? [];
   if (takes === '') faults.push('it does not say what it takes away');
@@ -42,12 +42,10 @@ function faultsOf(what: TakeAway): string[] {
       faults.push(String(error));
     }
   }
-  for (const each of tests) if (!existsSync(join(projectRoot, each))) faults.push(`there is no ${each}`);
-  const holders = tests.filter(
-    (each) => existsSync(join(projectRoot, each)) && hasTest(stripComments(read(each)), expects),
-  );
-  if (holders.length === 0) faults.push(`no test of ${tests.join(' ')} is called “${expects}”`);
-  if (!listed.some((each) => each.title === expects && holders.includes(each.file)))
+  if (!existsSync(join(projectRoot, testFile))) faults.push(`there is no ${testFile}`);
+  else if (findTest(stripComments(read(testFile)), expects) === undefined)
+    faults.push(`no test of ${testFile} is called “${expects}”`);
+  if (!listed.some((each) => each.title === expects && each.file === testFile))
     faults.push(`docs/hazards.md does not name “${expects}” under ${hazard}`);
   return faults.map((fault) => `${hazard}, ${takes}: ${fault}`);
 }
@@ -73,8 +71,8 @@ test('a table that rots is seen', () => {
     { ...sound, from: '\n' },
     { ...sound, to: sound.from },
     { ...sound, file: 'workers/gone.ts' },
-    { ...sound, tests: ['workers/gone.test.ts'] },
-    { ...sound, tests: ['workers/turns.test.ts'] },
+    { ...sound, test: 'workers/gone.test.ts' },
+    { ...sound, test: 'workers/turns.test.ts' },
     { ...sound, expects: 'what no test claims' },
     { ...sound, hazard: 'H2' },
   ];

@@ -1,16 +1,18 @@
+import { findTest } from '../read-hazards.ts';
+
 /** A change of one file that takes a hazard's answer away, and the test that must fail of it. */
 export interface TakeAway {
   /** As docs/hazards.md numbers it. */
   readonly hazard: string;
   /** What is taken away, in words. */
   readonly takes: string;
-  /** Relative to the root, as are the tests. */
+  /** Relative to the root, as is the test. */
   readonly file: string;
   /** Stands exactly once in the file. */
   readonly from: string;
   readonly to: string;
-  readonly tests: readonly string[];
-  /** The title of the test, in one of `tests`, that must fail. */
+  readonly test: string;
+  /** The title of the test in that file that must fail. */
   readonly expects: string;
 }
 
@@ -28,4 +30,11 @@ export function takeAway(source: string, { file, from, to }: Pick<TakeAway, 'fil
   if (from === '' || parts.length !== 2)
     throw new Error(`what is to be taken away stands ${parts.length - 1} times in ${file}, not once: ${from}`);
   return parts.join(to);
+}
+
+/** The test file with one test picked out. Throws where it has none of that title. */
+export function pickOut(source: string, title: string): string {
+  const beginning = findTest(source, title);
+  if (beginning === undefined) throw new Error(`there is no test “${title}”`);
+  return source.replace(beginning, () => beginning.replace('test(', 'test.only('));
 }

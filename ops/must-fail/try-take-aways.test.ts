@@ -52,7 +52,7 @@ test('what is harmless, or breaks the file or the program instead of taking an a
     file: 'workers/convoy-pace.ts',
     from: 'const FIRST = 64;',
     to: 'const FIRST = 60 + 4;',
-    tests: ['workers/convoy-pace.test.ts'],
+    test: 'workers/convoy-pace.test.ts',
     expects: 'convoys grow while those that used what they were allowed are quick, up to what the settings allow',
   };
   const told: string[] = [];
@@ -63,19 +63,24 @@ test('what is harmless, or breaks the file or the program instead of taking an a
       { ...pace, from: 'Math.max(1, Math.floor(events / 4))', to: 'nowhere.at' },
       { ...pace, from: 'Math.min(most, FIRST)', to: 'nowhere.at' },
       { ...pace, to: 'const FIRST = 32;' },
-      { ...pace, to: 'const FIRST = 32;', tests: ['ops/testing-fixtures/must-fail/failing-assertion.fixture.ts'] },
+      {
+        ...{ ...pace, to: 'const FIRST = 32;', expects: 'does not hold' },
+        test: 'ops/testing-fixtures/must-fail/failing-assertion.fixture.ts',
+      },
+      { ...pace, expects: 'no such title' },
     ],
     { signal: new AbortController().signal, told: ({ outcome }) => told.push(outcome) },
   );
   assert.equal(
     trials.map(({ outcome, why }) => `${outcome}: ${why.split(/[:;]/, 1)[0]}`),
     [
-      'not caught: every test passed',
+      'not caught: the test passed',
       'not caught: the test did not fail, but',
-      'not caught: the test did not fail, but',
+      'not caught: the test passed',
       'not caught: what was left cannot run',
       'caught: ',
-      'not run: fails with the answer in place',
+      'not run: fails with everything in place',
+      'not run: there is no test “no such title”',
     ],
   );
   assert.equal(

@@ -2,23 +2,21 @@ import { join } from 'node:path';
 import { readTestFile } from '../test.ts';
 import { removeAbandonedStacks, startTestingStack } from '../testing-stack.ts';
 import { type ProjectCopy, copyPrefix, copyProject } from './project-copy.ts';
-import { type Report, isBroken } from './read-report.ts';
-import { runTests } from './run-tests.ts';
-import type { TakeAway } from './take-away.ts';
+import { isBroken } from './read-report.ts';
+import { runTest } from './run-test.ts';
+import { type TakeAway, pickOut, takeAway } from './take-away.ts';
 
 export interface Trial {
   readonly takeAway: TakeAway;
   readonly outcome: 'caught' | 'not caught' | 'not run';
   /** In words; empty where it was caught. */
   readonly why: string;
-  /** Titles of all tests that failed. */
-  readonly failed: readonly string[];
   readonly seconds: number;
 }
 
 /**
- * Takes answers away, one at a time, in a copy of the project, and runs the tests that are to notice. Caught means that the
- * named test ran and failed, where it passes with the answer in place.
+ * Takes answers away, one at a time, in a copy of the project, and runs the test that is to notice. Caught means that it ran
+ * and failed, where it passes with the answer in place. An abort ends it early.
  */
 export async function tryTakeAways(
   takeAways: readonly TakeAway[],
@@ -26,15 +24,14 @@ export async function tryTakeAways(
 ): Promise<readonly Trial[]> {
   await removeAbandonedStacks(copyPrefix);
   using copy = copyProject();
-  const needServers = takeAways.some(({ tests }) =>
-    tests.some((test) => readTestFile(join(copy.root, test)).needsStack),
-  );
+  const needServers = takeAways.some(({ test }) => readTestFile(join(copy.root, test)).needsStack);
   const stack = needServers ? await startTestingStack() : { env: {}, stop: () => Promise.resolve() };
   try {
     const trials: Trial[] = [];
-    const sound = new Map<string, Promise<Report>>();
+    const sound = new Set<string>();
     for (const each of takeAways) {
-      const trial = await tryOne(copy, each, { servers: stack.env, signal }, sound);
+      if (signal.aborted) break;
+      const trial = await tryOne(copy, each, { servers: stack.env, signal, sound });
       trials.push(trial);
       told(trial);
     }
@@ -47,48 +44,36 @@ export async function tryTakeAways(
 interface Base {
   servers: Readonly<Record<string, string>>;
   signal: AbortSignal;
+  /** Tests that were seen to pass with everything in place. */
+  sound: Set<string>;
 }
 
-async function tryOne(
-  copy: ProjectCopy,
-  what: TakeAway,
-  { servers, signal }: Base,
-  sound: Map<string, Promise<Report>>,
-): Promise<Trial> {
+async function tryOne(copy: ProjectCopy, what: TakeAway, { servers, signal, sound }: Base): Promise<Trial> {
   const startedAt = performance.now();
-  const end = (outcome: Trial['outcome'], why: string, failed: Iterable<string> = []): Trial => ({
-    ...{ takeAway: what, outcome, why, failed: [...failed] },
+  const end = (outcome: Trial['outcome'], why = ''): Trial => ({
+    ...{ takeAway: what, outcome, why },
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
   });
-  const { root } = copy;
-  const { tests } = what;
+  const { file, test, expects } = what;
+  const options = { root: copy.root, test, signal };
   try {
-    const name = tests.join(' ');
-    const before = sound.get(name) ?? runTests({ root, tests, servers, signal });
-    sound.set(name, before);
-    const asItIs = await before;
-    if (!asItIs.passed)
-      return end('not run', `fails with the answer in place: ${asItIs.problems.join('; ')}`, asItIs.failed.keys());
-    using _ = copy.without(what);
+    using _picked = copy.change(test, (source) => pickOut(source, expects));
+    const title = `${test} ${expects}`;
+    if (!sound.has(title)) {
+      const { passed, problems } = await runTest({ ...options, servers });
+      if (!passed) return end('not run', `fails with everything in place: ${problems.join('; ')}`);
+      sound.add(title);
+    }
+    using _taken = copy.change(file, (source) => takeAway(source, what));
     // Databases are made from a template that knows the tables as they are: a change of those takes servers of its own.
-    const own = what.file.startsWith('core/database/migrations/') ? undefined : servers;
-    return judge(what, await runTests({ root, tests, servers: own, signal }), end);
+    const own = file.startsWith('core/database/migrations/') ? undefined : servers;
+    const { passed, failed, problems } = await runTest({ ...options, servers: own });
+    const failure = failed.get(expects);
+    if (failure === undefined)
+      return end('not caught', passed ? 'the test passed' : `the test did not fail, but: ${problems.join('; ')}`);
+    if (isBroken(failure)) return end('not caught', `what was left cannot run: ${failure.split('\n', 1)[0]}`);
+    return end('caught');
   } catch (error) {
     return end('not run', error instanceof Error ? error.message : String(error));
   }
-}
-
-function judge(
-  { expects }: TakeAway,
-  { passed, failed, problems }: Report,
-  end: (outcome: Trial['outcome'], why: string, failed: Iterable<string>) => Trial,
-): Trial {
-  const failure = failed.get(expects);
-  if (failure === undefined) {
-    const why = passed ? 'every test passed' : `the test did not fail, but: ${problems.join('; ')}`;
-    return end('not caught', why, failed.keys());
-  }
-  if (isBroken(failure))
-    return end('not caught', `what was left cannot run: ${failure.split('\n', 1)[0]}`, failed.keys());
-  return end('caught', '', failed.keys());
 }

@@ -1,11 +1,11 @@
 import type { TakeAway } from './take-away.ts';
 
-const activationsTest = ['workers/activations.test.ts'];
-const lanesTest = ['workers/lanes.test.ts'];
-const sweepTest = ['workers/sweep.test.ts'];
-const namesTest = ['core/runtime/queue-names.test.ts'];
-const redisFaults = ['ops/faults/redis.test.ts'];
-const lostWorkers = ['ops/faults/lost-workers.test.ts'];
+const activationsTest = 'workers/activations.test.ts';
+const lanesTest = 'workers/lanes.test.ts';
+const sweepTest = 'workers/sweep.test.ts';
+const namesTest = 'core/runtime/queue-names.test.ts';
+const redisFaults = 'ops/faults/redis.test.ts';
+const lostWorkers = 'ops/faults/lost-workers.test.ts';
 const lately =
   'a pass looks at what moved lately; who has been behind for longer is found when Redis may have lost something';
 
@@ -17,7 +17,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/window.ts',
     from: 'order by day, mseq limit ${limit.events}',
     to: 'order by day, mseq desc limit ${limit.events}',
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'events that are accepted while the lanes are rebuilt after a flush keep their place',
   },
   {
@@ -26,7 +26,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: 'lost || connection !== sweptConnections ||',
     to: 'lost ||',
-    tests: sweepTest,
+    test: sweepTest,
     expects: lately,
   },
   {
@@ -35,7 +35,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: 'const full = lost ||',
     to: 'const full =',
-    tests: sweepTest,
+    test: sweepTest,
     expects: lately,
   },
   {
@@ -44,17 +44,17 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/activation-queue.ts',
     from: 'Math.max(100, Math.floor(leaseMs / 10))',
     to: 'leaseMs',
-    tests: activationsTest,
+    test: activationsTest,
     expects:
       'stalled activations are looked for ten times a lease, so that a dead worker costs little more than its lease',
   },
   {
     hazard: 'H9',
-    takes: 'the limit of deaths that is out of reach: BullMQ’s own holds',
-    file: 'workers/activation-queue.ts',
-    from: 'maxStalledCount: 1_000_000',
-    to: 'maxStalledCount: 1',
-    tests: activationsTest,
+    takes: 'that an activation is given away however often its worker died: after two it is dropped',
+    file: 'workers/activation-scripts.ts',
+    from: '  if fields[1] then\n',
+    to: '  if fields[1] and (tonumber(fields[2]) or 0) < 2 then\n',
+    test: activationsTest,
     expects: 'an activation outlives any number of workers that die with it',
   },
   {
@@ -63,7 +63,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/actors.ts',
     from: "return { activation, action: 'later', atMs: clock.now() + Math.round(ceiling * (0.5 + deps.random() / 2)) };",
     to: "return { activation, action: 'done' };",
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'an error that nobody expected puts the activation off and does not lose it',
   },
   {
@@ -72,7 +72,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: 'const { redis, prefix, cap, clock, memoryShare = () => undefined } = options;',
     to: 'const { redis, prefix, clock, memoryShare = () => undefined } = options;\n  const cap = 1_000_000;',
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'a lane holds at most its cap, whatever the backlog',
   },
   {
@@ -81,7 +81,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: 'pipeline.laneTrim(some.length, ...bases.map((base) => `${base}wait`), 2 * cap, ...args);',
     to: 'for (let n = 0; n < 2 * cap; n++) pipeline.laneTrim(some.length, ...bases.map((base) => `${base}wait`), 1, ...args);',
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'trimming is one command, however many pointers go',
   },
   {
@@ -90,7 +90,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/activation-scripts.ts',
     from: "const WHEN_FULL = '#!lua flags=allow-oom\\n';",
     to: "const WHEN_FULL = '';",
-    tests: ['workers/activation-queue.test.ts'],
+    test: 'workers/activation-queue.test.ts',
     expects: 'a full Redis gives work away, renews and takes ends, and refuses wake-ups',
   },
   {
@@ -99,7 +99,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/activation-scripts.ts',
     from: 'if data then store(prefix, wait, nextId, deid, data, ARGV[2]) end',
     to: "if data then store(prefix, wait, nextId, deid, data, ARGV[2]) redis.call('LREM', wait, 1, nextId) redis.call('RPUSH', wait, nextId) end",
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'whoever used up its quantum goes behind every merchant that waits',
   },
   {
@@ -108,7 +108,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/activation-scripts.ts',
     from: "if redis.call('GET', lock) == ARGV[i + 1] then",
     to: "if redis.call('EXISTS', lock) == 1 then",
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'a run whose activation was taken over loses its lease and leaves its successor’s alone',
   },
   {
@@ -117,7 +117,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/activation-scripts.ts',
     from: "redis.call('DEL', prefix .. 'dn:' .. deid) == 1 or action == 'again'",
     to: "action == 'again'",
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'a wake-up that comes when its merchant’s last window was read is not lost',
   },
   {
@@ -126,7 +126,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/window.ts',
     from: 'order by day, mseq limit ${limit.events}',
     to: 'order by day, mseq desc limit ${limit.events}',
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'whatever becomes of a lane’s pointers, its events are worked in order',
   },
   {
@@ -135,7 +135,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: 'full ? 0 : now - RECENT_MS',
     to: '0',
-    tests: sweepTest,
+    test: sweepTest,
     expects: lately,
   },
   {
@@ -144,7 +144,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: 'where (m.touched_at, m.merchant_id) >',
     to: "where (m.touched_at + interval '0', m.merchant_id) >",
-    tests: sweepTest,
+    test: sweepTest,
     expects: 'the passes that run all the time read no table as a whole',
   },
   {
@@ -153,7 +153,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/actors.ts',
     from: 'if ((wakes.get(merchantId) ?? wake) === wake) return;',
     to: 'if (wakes.size >= 0) return;',
-    tests: activationsTest,
+    test: activationsTest,
     expects: 'a resume that comes while its lane is being suspended is not lost',
   },
   {
@@ -162,7 +162,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: "      redis.call('UNLINK', unpack(gone))\n",
     to: '',
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'an idle lane leaves no key behind',
   },
   {
@@ -171,7 +171,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: 'if mseq and mseq > cursor then break end',
     to: '',
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'trimming removes what the cursor passed and keeps the rest, also where pointers came out of order',
   },
   {
@@ -180,7 +180,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: "          and coalesce(l.state, 'active') = 'active'\n",
     to: '',
-    tests: sweepTest,
+    test: sweepTest,
     expects: 'paused and blocked lanes are not woken and not worked, whatever Redis says, until they are resumed',
   },
   {
@@ -189,7 +189,7 @@ export const waking: readonly TakeAway[] = [
     file: 'core/runtime/queue-names.ts',
     from: '`{activations-${partition}}`',
     to: '`activations-${partition}`',
-    tests: namesTest,
+    test: namesTest,
     expects: 'every queue has a hash tag of its own, so that a cluster spreads them',
   },
   {
@@ -198,7 +198,7 @@ export const waking: readonly TakeAway[] = [
     file: 'core/runtime/queue-names.ts',
     from: '`lane-{${encodeMerchant(merchantId)}}`',
     to: '`lane-{${merchantId}}`',
-    tests: namesTest,
+    test: namesTest,
     expects: 'hostile merchant ids give lane names that BullMQ and Redis Cluster accept',
   },
   {
@@ -207,7 +207,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: 'if mseq and mseq > cursor then break end',
     to: "if mseq and (mseq > cursor or (ids[n + 1] and ids[n + 1] ~= 'e-' .. (mseq - 1))) then break end",
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'trimming removes what the cursor passed and keeps the rest, also where pointers came out of order',
   },
   {
@@ -216,7 +216,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/lanes.ts',
     from: '      trouble.failing(error);\n',
     to: '      throw error;\n',
-    tests: lanesTest,
+    test: lanesTest,
     expects: 'Redis being away is no error for whoever adds or trims',
   },
   {
@@ -225,7 +225,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: '        await sweep();\n',
     to: '',
-    tests: redisFaults,
+    test: redisFaults,
     expects: 'a Redis that comes back empty, or without its last seconds, costs neither an event nor its place',
   },
   {
@@ -234,7 +234,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/actors.ts',
     from: '() => void queue.recoverStalled().then(undefined, redisTrouble.failing)',
     to: '() => undefined',
-    tests: lostWorkers,
+    test: lostWorkers,
     expects:
       'lanes of a worker that is stopped, killed or told to go are taken over by the next in order, and the old owner is refused',
   },
@@ -244,7 +244,7 @@ export const waking: readonly TakeAway[] = [
     file: 'workers/intake-gate.ts',
     from: 'memoryShare > MEMORY_SHARE)',
     to: 'memoryShare > 1_000)',
-    tests: redisFaults,
+    test: redisFaults,
     expects:
       'as Redis fills up intake stops and lanes go on; when it is full nothing storms, and all resumes with room',
   },
@@ -254,7 +254,7 @@ export const waking: readonly TakeAway[] = [
     file: 'dashboards/bull-board.ts',
     from: ' && activationNames.has(name)',
     to: '',
-    tests: ['dashboards/bull-board.test.ts'],
+    test: 'dashboards/bull-board.test.ts',
     expects: 'a writable board retries activations, and leaves lanes and everything else alone',
   },
 ];

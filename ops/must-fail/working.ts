@@ -1,8 +1,8 @@
 import type { TakeAway } from './take-away.ts';
 
-const actTest = ['workers/act.test.ts'];
-const fenceTest = ['workers/fence.test.ts'];
-const dependencies = ['ops/faults/dependencies.test.ts'];
+const actTest = 'workers/act.test.ts';
+const fenceTest = 'workers/fence.test.ts';
+const dependencies = 'ops/faults/dependencies.test.ts';
 const allResumes =
   'whatever a worker depends on is away, throttles or hangs for a while: nothing is lost, dead or counted, all resumes, and each trouble is told once';
 
@@ -14,16 +14,26 @@ export const working: readonly TakeAway[] = [
     file: 'workers/execute-alone.ts',
     from: 'if (isInfrastructureError(thrown)) throw thrown;',
     to: '',
-    tests: actTest,
+    test: actTest,
     expects: 'an infrastructure error costs no attempt and leaves everything as it was',
   },
   {
     hazard: 'H5',
-    takes: 'taking an answer that does not come for a server that is away',
+    takes: 'taking a connection on which no answer comes for a server that is away',
     file: 'core/runtime/errors.ts',
-    from: 'Query read timeout|',
+    from: "    if (error instanceof Error && LOST_CONNECTION.test(error.message)) return 'connection lost';\n",
     to: '',
-    tests: ['core/clients/postgres.test.ts'],
+    test: 'core/clients/postgres.test.ts',
+    expects:
+      'a Postgres that hangs without a word fails queries and transactions as a server that is away, keeps no connection, and can be left',
+  },
+  {
+    hazard: 'H5',
+    takes: 'giving a connection up on which no answer comes',
+    file: 'core/clients/named-statements.ts',
+    from: '        if (error instanceof Error && error.message === NO_ANSWER) this.abandon();\n',
+    to: '',
+    test: 'core/clients/postgres.test.ts',
     expects:
       'a Postgres that hangs without a word fails queries and transactions as a server that is away, keeps no connection, and can be left',
   },
@@ -33,7 +43,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'new Set(aside.flatMap((d) => (d.holdKey === null ? [] : [heldKey(d.handler, d.holdKey)])))',
     to: 'new Set<string>()',
-    tests: ['workers/redrive.test.ts'],
+    test: 'workers/redrive.test.ts',
     expects:
       'what queued behind a parked event follows its redrive in order, and later events of the aggregate go behind that',
   },
@@ -43,7 +53,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/deliveries.ts',
     from: 'select d.handler, d.hold_key, min(d.mseq) as mseq',
     to: 'select d.handler, d.hold_key, max(d.mseq) as mseq',
-    tests: ['workers/redrive.test.ts'],
+    test: 'workers/redrive.test.ts',
     expects:
       'what queued behind a parked event follows its redrive in order, and later events of the aggregate go behind that',
   },
@@ -53,7 +63,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'crashes: d.crashes + 1',
     to: 'crashes: d.crashes',
-    tests: actTest,
+    test: actTest,
     expects: 'an event that kills its process three times is poison, and takes no other event with it',
   },
   {
@@ -62,7 +72,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'carefulLeft > 0 ? (pair: Pair) => inHand.note(merchantId, pair) : undefined',
     to: 'undefined',
-    tests: ['workers/deaths.test.ts'],
+    test: 'workers/deaths.test.ts',
     expects:
       'an event that kills its process is found within one visit after the first death, wherever it stands in its window',
   },
@@ -72,7 +82,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/in-hand.ts',
     from: 'redis.getdel(',
     to: 'redis.get(',
-    tests: ['workers/in-hand.test.ts'],
+    test: 'workers/in-hand.test.ts',
     expects: 'what was in hand is answered once, to whoever comes next, and does not stay for ever',
   },
   {
@@ -81,7 +91,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/in-hand.ts',
     from: ", 'PX', KEPT_MS",
     to: '',
-    tests: ['workers/in-hand.test.ts'],
+    test: 'workers/in-hand.test.ts',
     expects: 'what was in hand is answered once, to whoever comes next, and does not stay for ever',
   },
   {
@@ -90,7 +100,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'if (visit.deadly === undefined) await deps.inHand.clear(merchantId);',
     to: 'if (visit.deadly === undefined) void 0;',
-    tests: actTest,
+    test: actTest,
     expects: 'Postgres going away under a careful visit is not the death of what it ran',
   },
   {
@@ -99,7 +109,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: 'row.owner === owner && row.cursor >= expectedCursor',
     to: 'row.cursor >= expectedCursor',
-    tests: fenceTest,
+    test: fenceTest,
     expects: 'a lane that changed hands refuses its former owner, also where the cursor stands where that one left it',
   },
   {
@@ -108,7 +118,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: 'row.owner === owner && row.cursor >= expectedCursor',
     to: 'row.owner === owner',
-    tests: fenceTest,
+    test: fenceTest,
     expects:
       'an owner that finds another cursor than it left is refused, as after a restore that brought its token back',
   },
@@ -118,7 +128,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: 'row.cursor >= expectedCursor',
     to: 'row.cursor === expectedCursor',
-    tests: fenceTest,
+    test: fenceTest,
     expects: 'an owner whose commit went through although it was given up goes on from there',
   },
   {
@@ -127,7 +137,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: 'row.owner === owner && row.cursor >= expectedCursor',
     to: 'row.cursor >= expectedCursor',
-    tests: fenceTest,
+    test: fenceTest,
     expects: 'a take-over that was rolled back gives nobody a claim: whoever commits next is the owner',
   },
   {
@@ -146,7 +156,7 @@ export const working: readonly TakeAway[] = [
   if (lane.state !== 'active') return { kind: 'waiting', until: undefined, wake: lane.wake };
   visit.weight = lane.weight;
 `,
-    tests: fenceTest,
+    test: fenceTest,
     expects: 'whoever waited for the fence reads all that the previous owner committed meanwhile',
   },
   {
@@ -155,7 +165,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/execute-alone.ts',
     from: "if (delivery.holds === 'merchant') result.passes = false;",
     to: 'result.passes = false;',
-    tests: ['workers/sweep.test.ts'],
+    test: 'workers/sweep.test.ts',
     expects: 'a set-aside lets what is not behind it pass, and its lane is due when its time comes',
   },
   {
@@ -164,7 +174,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/sweep.ts',
     from: 'if (found.due.length > 0) await options.wakeMerchants(found.due.map((row) => row.merchantId));',
     to: '',
-    tests: ['workers/sweep.test.ts'],
+    test: 'workers/sweep.test.ts',
     expects: 'what is due is woken although the cursor has caught up: a set-aside, a redrive command, an effect',
   },
   {
@@ -173,7 +183,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/window.ts',
     from: 'const last = runs.at(-1);',
     to: 'const last = runs.find((run) => run[0]?.definition === definition);',
-    tests: actTest,
+    test: actTest,
     expects: 'types keep their order within a window, however handlers group them',
   },
   {
@@ -182,7 +192,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/window.ts',
     from: '\n            and day >= ${earliest}::date',
     to: '',
-    tests: ['workers/lane-days.test.ts'],
+    test: 'workers/lane-days.test.ts',
     expects: 'a window looks into no partition before its cursor’s day',
   },
   {
@@ -191,7 +201,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/execute.ts',
     from: 'eventId: derivedEventId(cause.eventId, handler, ordinal),',
     to: 'eventId: crypto.randomUUID(),',
-    tests: actTest,
+    test: actTest,
     expects: 'events that a handler emits leave with its commit, with ids derived from their cause',
   },
   {
@@ -200,7 +210,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/worker.ts',
     from: 'idleInTransactionTimeoutMs: idleInTransactionMs(config),',
     to: 'idleInTransactionTimeoutMs: 600_000,',
-    tests: ['ops/faults/lost-workers.test.ts'],
+    test: 'ops/faults/lost-workers.test.ts',
     expects:
       'lanes of a worker that is stopped, killed or told to go are taken over by the next in order, and the old owner is refused',
   },
@@ -210,7 +220,7 @@ export const working: readonly TakeAway[] = [
     file: 'core/runtime/errors.ts',
     from: '=> infrastructureReason(thrown) !== undefined;',
     to: '=> infrastructureReason(thrown) === null;',
-    tests: dependencies,
+    test: dependencies,
     expects: allResumes,
   },
   {
@@ -222,7 +232,7 @@ export const working: readonly TakeAway[] = [
   if (lanes.some(({ ledger }) => ledger.intents.some(({ destination }) => destination === 'ad-network:meta')))
     await new Promise(() => undefined);
 `,
-    tests: dependencies,
+    test: dependencies,
     expects: allResumes,
   },
   {
@@ -231,7 +241,7 @@ export const working: readonly TakeAway[] = [
     file: 'core/contexts/analytics/process-ingested-performance-data.ts',
     from: '      where (excluded.source_at, excluded.source_event_id) > (held.source_at, held.source_event_id)\n',
     to: '',
-    tests: ['core/contexts/analytics/analytics-handlers.test.ts'],
+    test: 'core/contexts/analytics/analytics-handlers.test.ts',
     expects: 'performance reports end in the same state in whatever order and however often they come',
   },
   {
@@ -240,7 +250,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/handler-starts.ts',
     from: 'where not exists (select from worker_handlers w where o.handler <> all (w.handlers))',
     to: 'where true',
-    tests: ['ops/backfill/run-backfill.test.ts'],
+    test: 'ops/backfill/run-backfill.test.ts',
     expects:
       'a new handler runs for no event while a worker lacks it, for every event once none does, and for the missed by command',
   },
@@ -250,7 +260,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/handler-starts.ts',
     from: 'where retired_at is null and not exists (select from worker_handlers w where s.handler = any (w.handlers))',
     to: 'where false',
-    tests: ['workers/handler-starts.test.ts'],
+    test: 'workers/handler-starts.test.ts',
     expects: 'a handler that no worker has any more is retired, and what it left holds nobody up',
   },
 ];

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { type Report, readReport } from './read-report.ts';
 
 export interface RunOptions {
-  /** Of the project whose tests are run, by the runner that lies there. */
+  /** Of the project whose test is run, by the runner that lies there. */
   root: string;
   /** Relative to the root. */
-  tests: readonly string[];
-  /** How the tests find servers that run; undefined: the runner starts some where they are needed. */
+  test: string;
+  /** How the test finds servers that run; undefined: the runner starts some where it needs them. */
   servers: Readonly<Record<string, string>> | undefined;
   /** Ends the run, which still cleans up after itself. */
   signal: AbortSignal;
@@ -21,14 +21,13 @@ const STOP_MS = 45_000;
 /** More than what the runner keeps of a file's output has lines. */
 const ALL_LINES = 1_000_000;
 
-/** Runs test files as `npm test` does. Rejects with the signal's reason, or when the runner does not end in time. */
-export async function runTests({ root, tests, servers, signal }: RunOptions): Promise<Report> {
+/** Runs a test file as `npm test` does. Rejects with the signal's reason, or when the runner does not end in time. */
+export async function runTest({ root, test, servers, signal }: RunOptions): Promise<Report> {
   signal.throwIfAborted();
   const stack = servers === undefined ? [] : ['--stack', join(root, 'ops/must-fail/given-servers.ts')];
-  const options = ['--jobs', '1', '--tail', String(ALL_LINES), ...stack];
-  const files = ['--files', ...tests.map((test) => join(root, test))];
+  const options = ['--tail', String(ALL_LINES), ...stack];
   // A group of its own: Ctrl-C reaches this process alone, which passes it on once.
-  const child = spawn(process.execPath, [join(root, 'ops/test.ts'), ...options, ...files], {
+  const child = spawn(process.execPath, [join(root, 'ops/test.ts'), ...options, '--files', join(root, test)], {
     cwd: root,
     detached: true,
     env: { ...process.env, ...servers },
@@ -57,6 +56,6 @@ export async function runTests({ root, tests, servers, signal }: RunOptions): Pr
     signal.removeEventListener('abort', stop);
   }
   signal.throwIfAborted();
-  if (late) throw new Error(`the tests did not end within ${DEADLINE_MS / 1_000} s`);
+  if (late) throw new Error(`the test did not end within ${DEADLINE_MS / 1_000} s`);
   return readReport(output);
 }
