@@ -1,3 +1,4 @@
+// test-stack
 import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -78,8 +79,13 @@ test('a row that another transaction holds for too long is 503, not a fault of t
   const { campaign } = JSON.parse((await gateway.call('/v1/campaigns', { as, body: wanted })).text);
   await gateway.world.postgres.db.transaction().execute(async (trx) => {
     await trx.selectFrom('campaigns').selectAll().forUpdate().execute();
+    const from = performance.now();
     const answer = await gateway.call(`/v1/campaigns/${campaign.campaignId}/state`, { as, body: { state: 'paused' } });
+    const tookMs = performance.now() - from;
     assert.is(answer.status, 503);
+    assert.match(JSON.parse(answer.text).detail, /nothing was changed/);
+    // Deadlines of statement and request are ten seconds.
+    assert.ok(tookMs < 8_000, `answered after ${Math.round(tookMs)} ms`);
   });
 });
 

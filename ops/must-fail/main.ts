@@ -11,7 +11,7 @@ import { type Trial, tryTakeAways } from './try-take-aways.ts';
 const known = new Set([...takeAways, ...exceptions].map(({ hazard }) => hazard));
 
 const lineOf = ({ takeAway: { hazard, file, takes }, outcome, why, seconds }: Trial): string =>
-  `${outcome.padEnd(11)}${hazard.padEnd(5)}${file}: ${takes}  ${seconds.toFixed(1)} s${why === '' ? '' : `\n${' '.repeat(16)}${why}`}\n`;
+  `${outcome.padEnd(11)}${hazard.padEnd(5)}${file}: ${takes}  ${seconds.toFixed(1)} s\n${' '.repeat(16)}${why}\n`;
 
 const count = (trials: readonly Trial[], outcome: Trial['outcome']): number =>
   trials.filter((trial) => trial.outcome === outcome).length;
@@ -40,9 +40,8 @@ async function main(): Promise<number> {
   takeSignals(interruption);
   const say = (text: string): void => void (json ? process.stderr : process.stdout).write(text);
   const chosen = takeAways.filter(({ hazard }) => hazards.length === 0 || hazards.includes(hazard));
-  for (const { hazard, test, reason } of exceptions)
-    if (hazards.includes(hazard))
-      say(`exception  ${hazard.padEnd(5)}${test === undefined ? '' : `${test}: `}${reason}\n`);
+  for (const { hazard, reason } of exceptions)
+    if (hazards.includes(hazard)) say(`exception  ${hazard.padEnd(5)}${reason}\n`);
   const trials = await tryTakeAways(chosen, { signal: interruption.signal, told: (trial) => say(lineOf(trial)) });
   const [caught, notCaught] = [count(trials, 'caught'), count(trials, 'not caught')];
   const sums = { caught, notCaught, notRun: chosen.length - caught - notCaught };

@@ -78,7 +78,7 @@ test('what is harmless, or breaks the file or the program instead of taking an a
       'not caught: the test did not fail, but',
       'not caught: the test passed',
       'not caught: what was left cannot run',
-      'caught: ',
+      'caught: Expected values to be strictly equal',
       'not run: fails with everything in place',
       'not run: there is no test “no such title”',
     ],

@@ -9,7 +9,7 @@ import { type TakeAway, pickOut, takeAway } from './take-away.ts';
 export interface Trial {
   readonly takeAway: TakeAway;
   readonly outcome: 'caught' | 'not caught' | 'not run';
-  /** In words; empty where it was caught. */
+  /** What the test said when it failed, or why it was not caught. */
   readonly why: string;
   readonly seconds: number;
 }
@@ -50,7 +50,7 @@ interface Base {
 
 async function tryOne(copy: ProjectCopy, what: TakeAway, { servers, signal, sound }: Base): Promise<Trial> {
   const startedAt = performance.now();
-  const end = (outcome: Trial['outcome'], why = ''): Trial => ({
+  const end = (outcome: Trial['outcome'], why: string): Trial => ({
     ...{ takeAway: what, outcome, why },
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
   });
@@ -71,8 +71,8 @@ async function tryOne(copy: ProjectCopy, what: TakeAway, { servers, signal, soun
     const failure = failed.get(expects);
     if (failure === undefined)
       return end('not caught', passed ? 'the test passed' : `the test did not fail, but: ${problems.join('; ')}`);
-    if (isBroken(failure)) return end('not caught', `what was left cannot run: ${failure.split('\n', 1)[0]}`);
-    return end('caught');
+    const [said = ''] = failure.split('\n', 1);
+    return isBroken(failure) ? end('not caught', `what was left cannot run: ${said}`) : end('caught', said);
   } catch (error) {
     return end('not run', error instanceof Error ? error.message : String(error));
   }

@@ -254,6 +254,10 @@ export const waking: readonly TakeAway[] = [
     file: 'dashboards/bull-board.ts',
     from: ' && activationNames.has(name)',
     to: '',
+    also: {
+      from: 'new BullMQAdapter(queueOf(name), { readOnlyMode: true, description })',
+      to: 'new BullMQAdapter(queueOf(name), { description })',
+    },
     test: 'dashboards/bull-board.test.ts',
     expects: 'a writable board retries activations, and leaves lanes and everything else alone',
   },
