@@ -9,7 +9,8 @@ import { unusedPrefix } from '../core/testing/world.ts';
 
 test('what was in hand is answered once, to whoever comes next, and does not stay for ever', async () => {
   const { redisUrl, stack: prefix } = unusedPrefix();
-  const redis = connectRedis(redisUrl, 'test');
+  using stack = new DisposableStack();
+  const redis = stack.adopt(connectRedis(redisUrl, 'test'), (connection) => connection.disconnect());
   const inHand = createInHand({ redis, prefix, log: silentLog });
   assert.is(await inHand.take('a:{b}'), undefined);
   await inHand.note('a:{b}', { mseq: 6, handler: 'first' });
@@ -23,7 +24,6 @@ test('what was in hand is answered once, to whoever comes next, and does not sta
   assert.is(await inHand.take('a:{b}'), undefined);
   await redis.set(inHandKey(prefix, 'a:{b}'), 'of another release');
   assert.is(await inHand.take('a:{b}'), undefined, 'what cannot be read holds no lane up');
-  redis.disconnect();
 });
 
 test('a Redis that takes no notes holds no lane up, and is told of once', async () => {
