@@ -1,4 +1,4 @@
-// test-deadline: 180s
+// test-deadline: 240s
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -60,7 +60,6 @@ test('what is harmless, or breaks the file or the program instead of taking an a
     [
       pace,
       { ...pace, to: 'const FIRST = ;' },
-      { ...pace, from: 'Math.max(1, Math.floor(events / 4))', to: 'nowhere.at' },
       { ...pace, from: 'Math.min(most, FIRST)', to: 'nowhere.at' },
       { ...pace, to: 'const FIRST = 32;' },
       {
@@ -76,7 +75,6 @@ test('what is harmless, or breaks the file or the program instead of taking an a
     [
       'not caught: the test passed',
       'not caught: the test did not fail, but',
-      'not caught: the test passed',
       'not caught: what was left cannot run',
       'caught: Expected values to be strictly equal',
       'not run: fails with everything in place',
