@@ -76,6 +76,10 @@ export async function runPipeline(context: BenchContext) {
       sqsConsumer: medianCost(costs.sqsConsumer),
       sqsConsumerWithOurClient: medianCost(costs.sqsConsumerWithOurClient),
     },
+    ratiosWithStores: {
+      sqsConsumer: ratioWithStores(costs.sqsConsumer, costs.ours),
+      sqsConsumerWithOurClient: ratioWithStores(costs.sqsConsumerWithOurClient, costs.ours),
+    },
     stages,
     pairs,
     events: load.measured.length,
@@ -93,6 +97,12 @@ const medianCost = (costs: readonly Cost[]): Omit<Cost, 'own'> => ({
   redis: round(median(costs.map((cost) => cost.redis))),
   emulator: round(median(costs.map((cost) => cost.emulator))),
 });
+
+/** Their process, Postgres and Redis together, divided by ours in the same round: the median of all rounds. */
+function ratioWithStores(theirs: readonly Cost[], ours: readonly Cost[]): number {
+  const all = ({ own, postgres, redis }: Cost) => own + postgres + redis;
+  return round(median(theirs.flatMap((cost, at) => (ours[at] === undefined ? [] : [all(cost) / all(ours[at])]))));
+}
 
 async function runOurs(context: BenchContext, load: Load, profile?: string): Promise<Cost> {
   await using fleet = await createFleet(context.servers);

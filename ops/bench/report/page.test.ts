@@ -39,6 +39,25 @@ test('the page states what was measured, beside what, under which conditions and
   assert.match(part, 'benchmarks/engine.svg');
 });
 
+test('the pipeline is told in CPU seconds, and what its stores took beside it', () => {
+  const cost = { postgres: 0.2, redis: 0.02, emulator: 0.1 };
+  const pipeline = {
+    events: 10_000,
+    spread: { ours: spread(0.4), sqsConsumer: spread(0.6) },
+    ratios: { sqsConsumer: 1.5 },
+    ratioSpread: { sqsConsumer: spread(1.5) },
+    servers: { ours: cost, sqsConsumer: cost },
+    stages: [{ stage: 'accept', share: 0.25 }],
+  };
+  const page = (more: object) => writePart(resultsSchema.parse({ ...results, pipeline: { ...pipeline, ...more } }));
+  assert.match(
+    page({}),
+    '| sqs-consumer | 0.6 (0.54 to 0.66) | 0.2 | 0.02 | 0.1 | 1.5 (1.4 to 1.7) × | ≥ 1.5 ×, met |',
+  );
+  assert.match(page({ ratiosWithStores: { sqsConsumer: 1.7 } }), 'sqs-consumer takes 1.7 times as much');
+  assert.not.match(page({}), 'times as much');
+});
+
 test('a part that was not run is not on the page', () => {
   const part = writePart(resultsSchema.parse(results));
   assert.not.match(part, 'Fairness');

@@ -139,6 +139,11 @@ function pipelineSection({ pipeline }: Results, image: Image): string {
       ...ratioCells('pipeline', contender, pipeline.ratioSpread),
     ];
   });
+  const withStores = pipeline.ratiosWithStores?.['sqsConsumer'];
+  const stores =
+    withStores === undefined
+      ? ''
+      : `\nWith Postgres and Redis, whose work both cause, sqs-consumer takes ${readable(withStores)} times as much.\n`;
   const stages = pipeline.stages.map(({ stage, share }) => [stage, `${readable(share * 100)} %`]);
   return `### Pipeline
 
@@ -148,7 +153,7 @@ where it is given none; with ours, which sends its requests another way, it is m
 
 ${image('pipeline', 'Pipeline')}
 ${table(['', 'own process', 'Postgres', 'Redis', 'emulator', 'Laneway is', 'asked for'], rows)}
-
+${stores}
 A profile of the worker, by the stage that asked for the work; what a socket called belongs to its library:
 
 ${image('stages', 'Stages')}

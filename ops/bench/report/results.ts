@@ -25,6 +25,8 @@ export const resultsSchema = z.object({
   pipeline: contest
     .extend({
       servers: z.record(z.string(), z.record(z.string(), z.number())),
+      /** Of results from before it was measured there is none. */
+      ratiosWithStores: ratios.optional(),
       stages: z.array(z.object({ stage: z.string(), share: z.number() })),
     })
     .optional(),
