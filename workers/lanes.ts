@@ -87,11 +87,14 @@ return head
 /** One call's worth of pointers: a script's arguments go through its stack. */
 const MAX_PER_CALL = 500;
 
-interface LanePipeline extends ChainableCommander {
-  laneAdd(keyCount: number, ...args: (string | number)[]): this;
-  laneTrim(keyCount: number, ...args: (string | number)[]): this;
-  lanePeek(keyCount: number, ...args: (string | number)[]): this;
-}
+/** A script, the number of its keys, its keys, and what else it is given. */
+type LaneCall = readonly ['laneAdd' | 'laneTrim' | 'lanePeek', keyCount: number, ...args: (string | number)[]];
+
+type LaneScripts = Record<LaneCall[0], (keyCount: number, ...args: readonly (string | number)[]) => unknown>;
+
+/** `defineCommand` adds the methods at run time; the cast names what it added. */
+const sendTo = (redis: Redis | ChainableCommander, [name, ...args]: LaneCall): unknown =>
+  (redis as unknown as LaneScripts)[name](...args);
 
 const pointerSchema = z.object({ mseq: z.number(), type: z.string(), correlationId: z.string() });
 const headSchema = z.array(z.string().transform((json): Pointer => pointerSchema.parse(JSON.parse(json))));
@@ -127,23 +130,28 @@ export function createLanes(options: {
   redis.defineCommand('laneTrim', { lua: TRIM });
   redis.defineCommand('lanePeek', { lua: PEEK });
   // The keys of one call must lie in one slot, and in a cluster every lane has its own.
-  const lanesPerCall = redis.isCluster ? 1 : 100;
+  const lanesPerCall = redis.isCluster ? 1 : 200;
   const trouble = onceWhileFailing(options.log, 'lane pointers in Redis');
   const baseOf = (merchantId: string): string => `${prefix}:${laneQueueName(merchantId)}:`;
 
-  /** All calls in one round trip. A pipeline is no transaction: each lane's call stands for itself. */
-  const call = async (fill: (pipeline: LanePipeline) => void): Promise<unknown[]> => {
-    // defineCommand adds the methods at run time; the cast names what it added.
-    const pipeline = redis.pipeline() as LanePipeline;
-    fill(pipeline);
+  /**
+   * All calls in one round trip; each lane's call stands for itself. A pipeline is made for several calls only: it takes a
+   * method for every command there is, which costs more than sending one.
+   */
+  const run = async (calls: readonly LaneCall[]): Promise<unknown[]> => {
+    const [first] = calls;
+    if (first === undefined) return [];
+    if (calls.length === 1) return [await sendTo(redis, first)];
+    const pipeline = redis.pipeline();
+    for (const call of calls) void sendTo(pipeline, call);
     const results = (await pipeline.exec()) ?? [];
     const failed = results.find(([error]) => error !== null);
     if (failed?.[0]) throw failed[0];
     return results.map(([, result]) => result);
   };
-  const tryTo = async (fill: (pipeline: LanePipeline) => void): Promise<void> => {
+  const tryTo = async (calls: readonly LaneCall[]): Promise<void> => {
     try {
-      await call(fill);
+      await run(calls);
       trouble.ok();
     } catch (error) {
       trouble.failing(error);
@@ -159,31 +167,31 @@ export function createLanes(options: {
           ? []
           : [{ base: baseOf(merchantId), pointers: pointers.slice(0, Math.min(MAX_PER_CALL, room)) }];
       });
-      await tryTo((pipeline) => {
-        for (const some of inCalls(fitting, lanesPerCall)) {
+      await tryTo(
+        [...inCalls(fitting, lanesPerCall)].map((some): LaneCall => {
           const args = some.flatMap(({ base, pointers }) => [
             base,
             pointers.length,
             ...pointers.flatMap((pointer) => [`e-${pointer.mseq}`, pointer.type, JSON.stringify(pointer)]),
           ]);
-          pipeline.laneAdd(some.length, ...some.map(({ base }) => `${base}wait`), cap, now, ...args);
-        }
-      });
+          return ['laneAdd', some.length, ...some.map(({ base }) => `${base}wait`), cap, now, ...args];
+        }),
+      );
     },
     async trim(lanes) {
-      await tryTo((pipeline) => {
-        for (let from = 0; from < lanes.length; from += lanesPerCall) {
-          const some = lanes.slice(from, from + lanesPerCall);
-          const bases = some.map(({ merchantId }) => baseOf(merchantId));
-          const args = some.flatMap(({ cursor }, i) => [bases[i] ?? '', cursor]);
-          pipeline.laneTrim(some.length, ...bases.map((base) => `${base}wait`), 2 * cap, ...args);
-        }
-      });
+      const calls: LaneCall[] = [];
+      for (let from = 0; from < lanes.length; from += lanesPerCall) {
+        const some = lanes.slice(from, from + lanesPerCall);
+        const bases = some.map(({ merchantId }) => baseOf(merchantId));
+        const args = some.flatMap(({ cursor }, i) => [bases[i] ?? '', cursor]);
+        calls.push(['laneTrim', some.length, ...bases.map((base) => `${base}wait`), 2 * cap, ...args]);
+      }
+      await tryTo(calls);
     },
     async peek(merchantIds, count) {
-      const heads = await call((pipeline) => {
-        for (const base of merchantIds.map(baseOf)) pipeline.lanePeek(1, `${base}wait`, base, count);
-      });
+      const heads = await run(
+        merchantIds.map(baseOf).map((base): LaneCall => ['lanePeek', 1, `${base}wait`, base, count]),
+      );
       return heads.map((head) => headSchema.parse(head));
     },
   };

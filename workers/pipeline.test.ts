@@ -12,7 +12,7 @@ import { registerSchemaVersions } from '../core/database/schema-versions.ts';
 import { registry } from '../core/events/registry.ts';
 import { topologyOf } from '../core/events/topology.ts';
 import { systemClock as clock } from '../core/runtime/clock.ts';
-import { bodyHmac } from '../core/runtime/ids.ts';
+import { createBodyHmac } from '../core/runtime/ids.ts';
 import { silentLog } from '../core/runtime/log.ts';
 import { attributesOf, receiveAll, sendBody } from '../core/testing/intake.ts';
 import { createWorld } from '../core/testing/world.ts';
@@ -282,7 +282,7 @@ function acceptableOf(message: Message | undefined): AcceptableEvent {
   if (message === undefined || queue === undefined) throw new Error('nothing to decode');
   const decoded = decode(toReceived(message), queue, registry);
   if (!decoded.ok) throw new Error(decoded.fault.message);
-  return { ...decoded.event, bodyHmac: bodyHmac(HMAC_KEY, decoded.event.body) };
+  return { ...decoded.event, bodyHmac: createBodyHmac(HMAC_KEY)(decoded.event.body) };
 }
 
 test('a merchant that could not be woken keeps its messages in SQS, in order; the others are deleted', async () => {

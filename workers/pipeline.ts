@@ -4,7 +4,7 @@ import type { Database } from '../core/database/tables.ts';
 import type { Registry } from '../core/events/registry.ts';
 import type { Keyring } from '../core/people/keyring.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
-import { bodyHmac } from '../core/runtime/ids.ts';
+import { createBodyHmac } from '../core/runtime/ids.ts';
 import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
 import { requestRedrive } from '../core/operations/request-redrive.ts';
 import type { AcceptableEvent } from './accept-rows.ts';
@@ -69,6 +69,7 @@ interface Offered {
 export function createPipeline(deps: PipelineDependencies): Pipeline {
   const { queue, registry, db, clock, log, hmacKey, wakeDeadlineMs = 10_000 } = deps;
   const acknowledge = createAcknowledgements(deps);
+  const hmacOf = createBodyHmac(hmacKey);
   const trouble = {
     reading: onceWhileFailing(log, 'reading bodies that dead letters refer to'),
     sorting: onceWhileFailing(log, 'asking which versions are registered'),
@@ -90,7 +91,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
       }
       const decoded = decode(restored.message, queue, registry);
       if (decoded.ok)
-        offered.push({ message, event: { ...decoded.event, bodyHmac: bodyHmac(hmacKey, decoded.event.body) } });
+        offered.push({ message, event: { ...decoded.event, bodyHmac: hmacOf(decoded.event.body) } });
       else refusals.push({ message, fault: decoded.fault });
     });
     // Bodies may be restored in any order; events are numbered in the order in which they were received.

@@ -10,20 +10,24 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   parent?: AbortSignal,
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(Math.max(1, ms));
-  const signal = parent === undefined ? deadline : AbortSignal.any([deadline, parent]);
-  return await new Promise<T>((resolve, reject) => {
-    const expire = () => {
-      reject(
-        parent?.aborted
-          ? parent.reason
-          : new LanewayError('handler.deadline', `${what} took longer than ${ms} ms`, { retry: 'backoff' }),
-      );
-    };
-    if (signal.aborted) return expire();
-    signal.addEventListener('abort', expire, { once: true });
-    work(signal)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', expire));
-  });
+  if (parent?.aborted) throw parent.reason;
+  // A controller and a timer that end with the work: the platform's own signals live until they fire, and putting two of
+  // them together costs more than many of the calls that are guarded.
+  const controller = new AbortController();
+  const givenUp = Promise.withResolvers<never>();
+  const giveUp = (reason: unknown): void => {
+    givenUp.reject(reason);
+    controller.abort(reason);
+  };
+  const stop = (): void => giveUp(parent?.reason);
+  const expire = (): void =>
+    giveUp(new LanewayError('handler.deadline', `${what} took longer than ${ms} ms`, { retry: 'backoff' }));
+  const timer = setTimeout(expire, Math.max(1, ms));
+  parent?.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work(controller.signal), givenUp.promise]);
+  } finally {
+    clearTimeout(timer);
+    parent?.removeEventListener('abort', stop);
+  }
 }

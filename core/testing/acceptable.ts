@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { bodyHmac } from '../runtime/ids.ts';
+import { createBodyHmac } from '../runtime/ids.ts';
 import { newTraceparent } from '../runtime/tracing.ts';
 
 /** An event as decoding leaves it, for tests that start behind the decoder. The body is no envelope unless it is given. */
@@ -16,6 +16,6 @@ export function acceptable(merchantId: string, eventId: string = randomUUID(), b
     correlationId: `cor-${eventId.slice(0, 20)}`,
     traceparent: newTraceparent(),
     body: bytes,
-    bodyHmac: bodyHmac('a key for tests only', bytes),
+    bodyHmac: createBodyHmac('a key for tests only')(bytes),
   };
 }

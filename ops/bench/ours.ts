@@ -6,7 +6,7 @@ import type { LanewayEvent } from '../../core/events/envelope.ts';
 import type { HandlerModule } from '../../core/events/handler.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { type Config, loadConfig } from '../../core/runtime/config.ts';
-import { bodyHmac } from '../../core/runtime/ids.ts';
+import { createBodyHmac } from '../../core/runtime/ids.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { bullPrefix } from '../../core/runtime/queue-names.ts';
 import { topologyOf } from '../../core/events/topology.ts';
@@ -35,6 +35,8 @@ export interface Ours extends AsyncDisposable {
   wake(entries: readonly WakeEntry[]): Promise<void>;
   /** From here on lanes are worked. */
   start(): void;
+  /** Until here. */
+  stop(): Promise<void>;
 }
 
 export interface OursOptions {
@@ -125,6 +127,10 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
         readWakes: () => Promise.resolve(new Map()),
       });
     },
+    async stop() {
+      await actors?.stop(config.leaseMs);
+      actors = undefined;
+    },
     async [Symbol.asyncDispose]() {
       await actors?.stop(config.leaseMs);
       await activations.close();
@@ -178,5 +184,5 @@ export function toAcceptable({ body, eventId }: BenchEvent, hmacKey: string): Ac
   };
   const decoded = decode(message, queue, benchRegistry);
   if (!decoded.ok) throw new Error(`the load holds what no event is: ${decoded.fault.message}`);
-  return { ...decoded.event, bodyHmac: bodyHmac(hmacKey, decoded.event.body) };
+  return { ...decoded.event, bodyHmac: createBodyHmac(hmacKey)(decoded.event.body) };
 }

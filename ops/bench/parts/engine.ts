@@ -7,6 +7,7 @@ import { runBareLoop } from '../peers/bare-loop.ts';
 import { runBullmqUnordered } from '../peers/bullmq-unordered.ts';
 import { assertSettledInOrder, awaitCursors, lastCommitMs } from '../settled.ts';
 import { median, round, roundSpread, spreadOf } from '../statistics.ts';
+import { warmUpEngine, warmUpRounds } from '../warm-up.ts';
 
 const acceptedAtOnce = 200;
 
@@ -55,7 +56,7 @@ async function engineContest(
   const sample = Math.max(1, Math.floor(events.length / 4));
   const bareLoop = async (concurrency: number, share = events) => {
     await using database = await servers.createDatabase();
-    return await runBareLoop(database, share, concurrency);
+    return await runBareLoop({ database, events: share, warmUp: warmUpRounds(context), concurrency });
   };
   const unordered = async (concurrency: number, share = jobs) =>
     (await runBullmqUnordered({ redisUrl: servers.redisUrl, jobs: share, concurrency })).drain;
@@ -94,10 +95,11 @@ async function engineContest(
  * @param failing merchants whose events fail each time, which do not count
  */
 export async function runOurs(
-  { servers }: BenchContext,
+  context: BenchContext,
   events: readonly BenchEvent[],
   failing: readonly string[] = [],
 ): Promise<number> {
+  const { servers } = context;
   const redis = connectRedis(servers.redisUrl, 'laneway-bench');
   await redis.flushall();
   const fails = new Set(failing);
@@ -106,14 +108,15 @@ export async function runOurs(
   await using ours = await createOurs({
     ...{ postgresUrl: database.url, redisUrl: servers.redisUrl, stack: 'bench', failing: fails },
   });
+  const before = await warmUpEngine(context, ours, database.db);
   const acceptable = events.map((event) => toAcceptable(event, ours.config.bodyHmacKey));
   for (let at = 0; at < acceptable.length; at += acceptedAtOnce)
     await ours.accept(acceptable.slice(at, at + acceptedAtOnce));
   const startedAt = Date.now();
   ours.start();
-  await awaitCursors(database.db, count, { except: failing });
+  await awaitCursors(database.db, before + count, { except: failing });
   const seconds = ((await lastCommitMs(database.db, startedAt, failing)) - startedAt) / 1_000;
-  await assertSettledInOrder(database.db, count, failing);
+  await assertSettledInOrder(database.db, before + count, failing);
   redis.disconnect();
   return count / seconds;
 }

@@ -59,15 +59,19 @@ export async function applyInTransaction(client: pg.PoolClient, body: string): P
   }
 }
 
+interface BareLoop {
+  database: { url: string; db: Kysely<Database> };
+  events: readonly BenchEvent[];
+  warmUp: readonly (readonly BenchEvent[])[];
+  concurrency: number;
+}
+
 /**
  * The least program that applies events once and in order: no queue, no fence, no retry, the events already in memory. As
- * many merchants at a time as it has connections, each merchant's events one after the other. Returns events per second.
+ * many merchants at a time as it has connections, each merchant's events one after the other, after the rounds that warm its
+ * connections up. Returns events per second.
  */
-export async function runBareLoop(
-  database: { url: string; db: Kysely<Database> },
-  events: readonly BenchEvent[],
-  concurrency: number,
-): Promise<number> {
+export async function runBareLoop({ database, events, warmUp, concurrency }: BareLoop): Promise<number> {
   await createSeen(database.db);
   const postgres = connectPostgres({
     url: database.url,
@@ -76,21 +80,25 @@ export async function runBareLoop(
     statementTimeoutMs: 60_000,
     idleInTransactionTimeoutMs: 60_000,
   });
-  const merchants = [...Map.groupBy(events, (event) => event.merchantId).values()];
   const clients = await Promise.all(Array.from({ length: concurrency }, () => postgres.pool.connect()));
-  let next = 0;
+  const work = async (some: readonly BenchEvent[]) => {
+    const merchants = [...Map.groupBy(some, (event) => event.merchantId).values()];
+    let next = 0;
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let own = merchants[next++]; own !== undefined; own = merchants[next++]) {
+          for (const { body } of own) await applyInTransaction(client, body);
+        }
+      }),
+    );
+  };
+  for (const round of warmUp) await work(round);
   const startedAt = performance.now();
-  await Promise.all(
-    clients.map(async (client) => {
-      for (let own = merchants[next++]; own !== undefined; own = merchants[next++]) {
-        for (const { body } of own) await applyInTransaction(client, body);
-      }
-    }),
-  );
+  await work(events);
   const seconds = (performance.now() - startedAt) / 1_000;
   for (const client of clients) client.release();
   await postgres.close();
-  await assertApplied(database.db, events.length);
+  await assertApplied(database.db, events.length + warmUp.flat().length);
   return events.length / seconds;
 }
 

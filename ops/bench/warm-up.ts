@@ -1,0 +1,50 @@
+import type { Kysely } from 'kysely';
+import type { Database } from '../../core/database/tables.ts';
+import { type BenchContext, scaled } from './context.ts';
+import { type BenchEvent, merchantIds, productEvents } from './load.ts';
+import { type Ours, toAcceptable } from './ours.ts';
+import { awaitCursors } from './settled.ts';
+
+const acceptedAtOnce = 200;
+/** Of a statement with parameters, Postgres makes a plan each of the first five times, and keeps one from the sixth on. */
+const rounds = 3;
+
+/**
+ * Events of merchants that nobody measures, with which Postgres connections get to know their statements and tables: those
+ * of a process that runs for days do. Each round is worked before the next begins.
+ */
+export const warmUpRounds = (context: BenchContext): readonly (readonly BenchEvent[])[] => {
+  const merchants = merchantIds(scaled(context, 1_000, 5)).map((merchantId) => `warm-${merchantId}`);
+  return Array.from({ length: rounds }, (_, round) => productEvents({ merchants, each: 1, salt: `round-${round}` }));
+};
+
+/** Takes the rounds through the whole engine and stops it again. Answers with how many events were settled. */
+export async function warmUpEngine(context: BenchContext, ours: Ours, db: Kysely<Database>): Promise<number> {
+  let settled = 0;
+  ours.start();
+  for (const events of warmUpRounds(context)) {
+    await acceptTogether(ours, events);
+    settled += events.length;
+    await awaitCursors(db, settled);
+  }
+  await ours.stop();
+  return settled;
+}
+
+/** Accepts the rounds, on all connections of the intake, and works none. Answers with how many events were accepted. */
+export async function warmUpIntake(context: BenchContext, ours: Ours): Promise<number> {
+  let accepted = 0;
+  for (const events of warmUpRounds(context)) {
+    await acceptTogether(ours, events);
+    accepted += events.length;
+  }
+  return accepted;
+}
+
+async function acceptTogether(ours: Ours, events: readonly BenchEvent[]): Promise<void> {
+  const batches: BenchEvent[][] = [];
+  for (let at = 0; at < events.length; at += acceptedAtOnce) batches.push(events.slice(at, at + acceptedAtOnce));
+  await Promise.all(
+    batches.map((batch) => ours.accept(batch.map((event) => toAcceptable(event, ours.config.bodyHmacKey)))),
+  );
+}
