@@ -18,6 +18,8 @@ const name = config.processName ?? 'console';
 const log = createLog(name, config.logLevel);
 const login = { user: required(config, 'opsUser'), password: required(config, 'opsPassword') };
 const lifecycle = createLifecycle(log, config.drainMs);
+/** Of the time to drain: requests in flight have nearly all of it. */
+const HTTP_SHARE = 0.9;
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
@@ -70,5 +72,6 @@ lifecycle.onStop(
       // Browsers keep idle connections open, which would hold up the close.
       if ('closeIdleConnections' in server) server.closeIdleConnections();
     }),
+  HTTP_SHARE,
 );
 drainOnSignals(lifecycle);

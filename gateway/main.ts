@@ -15,6 +15,8 @@ const config = loadGatewayConfig();
 const name = config.processName ?? 'gateway';
 const log = createLog(name, config.logLevel);
 const lifecycle = createLifecycle(log, config.drainMs);
+/** Of the time to drain: requests in flight have nearly all of it. */
+const HTTP_SHARE = 0.9;
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
@@ -63,5 +65,5 @@ server.on('error', (error: Error) => {
   void giveUp();
 });
 /** Takes no new connection, closes idle ones, and resolves when the last request has its answer. */
-lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())));
+lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())), HTTP_SHARE);
 drainOnSignals(lifecycle);

@@ -11,7 +11,7 @@ import { workEffectLane } from './effect-run.ts';
 import { activationWorkerOptions } from './activation-worker.ts';
 import { holdLease } from './lease.ts';
 import { deferEffectLane } from './leave-effect-lane.ts';
-import { restAfterErrors } from './rest-after-errors.ts';
+import { restAfterErrors, tellErrors } from './rest-after-errors.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
 import type { DestinationLimits } from '../core/events/destination-limits.ts';
@@ -37,8 +37,8 @@ import { type RetryPolicy, effectRetry } from '../core/runtime/retry.ts';
  */
 export interface EffectActors {
   start(): void;
-  /** Finishes the calls in flight, each within its deadline, and puts the rest back. */
-  stop(): Promise<void>;
+  /** Finishes the calls in flight, each within its deadline and all within `graceMs` (a lease), and puts the rest back. */
+  stop(graceMs?: number): Promise<void>;
   /** Rejects when Redis refuses; `effect_lanes.due_at` then makes up for it. */
   wake(keys: readonly EffectKey[]): Promise<void>;
   readonly queues: readonly Queue<EffectKey>[];
@@ -95,6 +95,9 @@ const activationJob = (key: EffectKey) => ({
     removeOnFail: true,
   },
 });
+
+const CLOSE_MS = 2_000;
+const IDLE_LOOK_MS = 50;
 
 export function createEffectActors(options: EffectActorOptions): EffectActors {
   const { leaseMs, log, clock, random = Math.random } = options;
@@ -202,6 +205,20 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
     });
   };
 
+  const nothingActive = async (untilMs: number): Promise<void> => {
+    for (;;) {
+      if (active === 0 || clock.now() >= untilMs) return;
+      await clock.sleep(IDLE_LOOK_MS);
+    }
+  };
+  /** Nothing that is closed here is needed by whoever comes next. */
+  const left = (what: string, closing: Promise<unknown>): Promise<void> =>
+    withDeadline(`closing ${what}`, CLOSE_MS, () => closing).then(
+      () => undefined,
+      (error: unknown) =>
+        void log.warn('left as it is', { error: error instanceof Error ? error.message : String(error) }),
+    );
+
   return {
     queues,
     wake,
@@ -215,17 +232,20 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
           process,
           activationWorkerOptions({ ...options, concurrency: options.concurrency / queues.length }),
         );
-        worker.on('error', (error) => trouble.failing(error));
+        tellErrors(worker, trouble);
         restAfterErrors(worker, clock);
         return worker;
       });
     },
-    async stop() {
+    async stop(graceMs = leaseMs) {
       stopping.abort(new Error('shutdown'));
-      await Promise.all(workers.map((worker) => worker.close()));
+      const closed = Promise.all(workers.map((worker) => worker.close()));
+      // Calls are waited for; a connection to a Redis that does not answer is not.
+      await Promise.race([closed, nothingActive(clock.now() + graceMs)]);
+      await left('workers of effects', closed);
       // Without it, what this process held of the quotas is refilled in time.
-      await limits.release().catch((error: unknown) => log.debug('quota not given back', { error: String(error) }));
-      await Promise.all(queues.map((queue) => queue.close()));
+      await left('quotas', limits.release());
+      await left('queues of effects', Promise.all(queues.map((queue) => queue.close())));
     },
   };
 }

@@ -90,8 +90,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
         return;
       }
       const decoded = decode(restored.message, queue, registry);
-      if (decoded.ok)
-        offered.push({ message, event: { ...decoded.event, bodyHmac: hmacOf(decoded.event.body) } });
+      if (decoded.ok) offered.push({ message, event: { ...decoded.event, bodyHmac: hmacOf(decoded.event.body) } });
       else refusals.push({ message, fault: decoded.fault });
     });
     // Bodies may be restored in any order; events are numbered in the order in which they were received.

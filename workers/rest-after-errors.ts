@@ -33,3 +33,24 @@ export function restAfterErrors(worker: Pick<Worker, 'on' | 'once' | 'pause' | '
   worker.on('active', () => (refusals = 0));
   worker.once('closing', () => closing.abort());
 }
+
+/** Longer than it takes until a connection without an answer is given up, after which the next error would come. */
+const QUIET_MS = 25_000;
+
+/**
+ * BullMQ tells of each error and never that all is well again, and an idle queue has nothing else to show it: what was quiet
+ * for long enough is over.
+ */
+export function tellErrors(
+  worker: Pick<Worker, 'on' | 'once'>,
+  trouble: { failing(error: unknown): void; ok(): void },
+  quietMs: number = QUIET_MS,
+): void {
+  let quiet: NodeJS.Timeout | undefined;
+  worker.on('error', (error) => {
+    trouble.failing(error);
+    clearTimeout(quiet);
+    quiet = setTimeout(() => trouble.ok(), quietMs).unref();
+  });
+  worker.once('closing', () => clearTimeout(quiet));
+}

@@ -65,6 +65,10 @@ import type { Schedules } from '../core/schedules/schedules.ts';
 /** How long before the drain deadline a lane that is still being worked is given up and put back. */
 const PUT_BACK_MS = 5_000;
 
+/** Parts of the drain deadline: what was received may be ended, and lanes have whatever is left then. */
+const INTAKE_SHARE = 0.2;
+const ACTORS_SHARE = 1;
+
 const AUDIT_EXPORT_MS = 5_000;
 
 export async function loadHandlers(events: Registry): Promise<ReadonlyMap<string, HandlerModule>> {
@@ -272,9 +276,14 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     },
   });
   // Together: a call to the outside that hangs and a handler that hangs may not take their time one after the other.
-  lifecycle.onStop('actors', async (leftMs) => {
-    await Promise.all([actors.stop(Math.max(0, leftMs - PUT_BACK_MS)), effects.stop()]);
-  });
+  lifecycle.onStop(
+    'actors',
+    async (leftMs) => {
+      const graceMs = Math.max(0, leftMs - PUT_BACK_MS);
+      await Promise.all([actors.stop(graceMs), effects.stop(graceMs)]);
+    },
+    ACTORS_SHARE,
+  );
 
   const sweeper = createSweeper({
     db: backgroundDb,
@@ -331,7 +340,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
       },
     }),
   });
-  lifecycle.onStop('intake', () => intake.stop());
+  lifecycle.onStop('intake', () => intake.stop(), INTAKE_SHARE);
 
   setGauges = () => {
     metrics.gauge('intakeClosed', {}, gate.open ? 0 : 1);

@@ -1,3 +1,5 @@
+import { withDeadline } from './deadline.ts';
+import { coerceError } from './errors.ts';
 import type { Log } from './log.ts';
 
 export type LifecycleState = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -7,6 +9,7 @@ export type LifecycleState = 'starting' | 'ready' | 'draining' | 'stopped';
  *
  * `ready()` once everything that must work does. The first SIGTERM or SIGINT enters `draining`: `signal` fires, then
  * the registered stops run one after the other in reverse order of registration, what was started last stopping first.
+ * A stop has its share of `drainMs`: one that hangs, since what it waits for does, is left behind for the sake of the next.
  * After `drainMs` the process exits whatever hangs; a second signal does not hurry it, an orchestrator sends several.
  */
 export interface Lifecycle {
@@ -14,15 +17,20 @@ export interface Lifecycle {
   /** Fires when draining begins. */
   readonly signal: AbortSignal;
   ready(): void;
-  /** `stop` is told how much of `drainMs` is left when its turn comes. */
-  onStop(name: string, stop: (leftMs: number) => Promise<void>): void;
+  /**
+   * `stop` is told how much of `drainMs` is left when its turn comes.
+   * @param share of `drainMs`, which it may take at most: a twentieth unless given
+   */
+  onStop(name: string, stop: (leftMs: number) => Promise<void>, share?: number): void;
   drain(reason: string): Promise<void>;
 }
+
+const SHARE = 0.05;
 
 export function createLifecycle(log: Log, drainMs: number): Lifecycle {
   let state: LifecycleState = 'starting';
   const controller = new AbortController();
-  const stops: { name: string; stop: (leftMs: number) => Promise<void> }[] = [];
+  const stops: { name: string; stop: (leftMs: number) => Promise<void>; share: number }[] = [];
   let draining: Promise<void> | undefined;
 
   const runStops = async (reason: string) => {
@@ -35,11 +43,14 @@ export function createLifecycle(log: Log, drainMs: number): Lifecycle {
     hard.unref();
     const endsAt = performance.now() + drainMs;
     controller.abort(new Error(reason));
-    for (const { name, stop } of stops.toReversed()) {
+    for (const { name, stop, share } of stops.toReversed()) {
+      const leftMs = endsAt - performance.now();
       try {
-        await stop(endsAt - performance.now());
+        await withDeadline(`stopping ${name}`, Math.min(leftMs, share * drainMs), () => stop(leftMs));
       } catch (error) {
-        log.error(`stopping ${name} failed`, { error: error instanceof Error ? error.message : String(error) });
+        log.error(`stopping ${name} failed, going on without it`, {
+          error: coerceError(error, 'internal.unexpected').message,
+        });
       }
     }
     clearTimeout(hard);
@@ -55,7 +66,7 @@ export function createLifecycle(log: Log, drainMs: number): Lifecycle {
     ready() {
       if (state === 'starting') state = 'ready';
     },
-    onStop: (name, stop) => void stops.push({ name, stop }),
+    onStop: (name, stop, share = SHARE) => void stops.push({ name, stop, share }),
     drain: (reason) => (draining ??= runStops(reason)),
   };
 }

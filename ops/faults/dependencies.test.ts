@@ -64,11 +64,14 @@ interface Disturbed {
   fleet: Fleet;
   worker: FleetWorker;
   postgres: Proxy;
+  redis: Proxy;
   dynamodb: Proxy;
   emulator: DisturbedEmulator;
   /** Sends that many more to each merchant; resolves with how many each has been sent. */
   sendMore: (count: number) => Promise<number>;
 }
+
+const DRAIN_MS = 60_000;
 
 /** One worker, everything that it depends on behind something that can be disturbed. */
 async function setUp(): Promise<Disturbed & AsyncDisposable> {
@@ -79,10 +82,13 @@ async function setUp(): Promise<Disturbed & AsyncDisposable> {
     await createFleet({ LANEWAY_LEASE_MS: '6000', LANEWAY_VISIBILITY_SECONDS: '5', LANEWAY_EFFECT_ACTORS: '4' }),
   );
   const postgres = stack.use(await before(fleet.world.postgresUrl));
+  const redis = stack.use(await before(fleet.world.redisUrl));
   const dynamoUrl = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '';
   const dynamodb = stack.use(await before(dynamoUrl));
   const worker = await fleet.start('w', {
     LANEWAY_POSTGRES_URL: through(fleet.world.postgresUrl, postgres),
+    LANEWAY_REDIS_URL: through(fleet.world.redisUrl, redis),
+    LANEWAY_DRAIN_MS: String(DRAIN_MS),
     AWS_ENDPOINT_URL_DYNAMODB: through(dynamoUrl, dynamodb),
   });
   let sent = 0;
@@ -91,7 +97,8 @@ async function setUp(): Promise<Disturbed & AsyncDisposable> {
     sent += count;
     return sent;
   };
-  return { fleet, worker, postgres, dynamodb, emulator, sendMore, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const servers = { postgres, redis, dynamodb, emulator };
+  return { fleet, worker, ...servers, sendMore, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 async function loseDynamoDB({ fleet, worker, dynamodb, sendMore }: Disturbed): Promise<void> {
@@ -125,6 +132,32 @@ async function losePostgres({ fleet, worker, postgres, sendMore }: Disturbed, ho
   await isFaultless(fleet, all);
   assert.is(worker.said('intake stopped').length, stops + 1);
   assert.is(await readiness(worker), 200);
+}
+
+async function loseRedis({ fleet, worker, redis, sendMore }: Disturbed, how: 'refuse' | 'hang'): Promise<void> {
+  const stops = worker.said('intake stopped').length;
+  const known = await sendMore(5);
+  await fleet.settled('m0', known - 4);
+  redis.setMode({ kind: how });
+  await sendMore(1);
+  await waitFor('intake to stop', () => worker.said('intake stopped').length > stops, { timeoutMs: 30_000 });
+  const all = await sendMore(5);
+  redis.cut();
+  redis.setMode({ kind: 'pass' });
+  await waitFor('intake to go on', () => worker.said('intake goes on').length > stops, { timeoutMs: 30_000 });
+  await isFaultless(fleet, all);
+  assert.is(await readiness(worker), 200);
+}
+
+/** With a Redis that does not answer and an SQS that is away, of which each would hold up a stop that waits for it. */
+async function drainWithoutThem({ worker, redis, emulator }: Disturbed): Promise<void> {
+  redis.setMode({ kind: 'hang' });
+  emulator.setMode('away');
+  const from = performance.now();
+  worker.signal('SIGTERM');
+  assert.equal(await worker.exited, { code: 0, signal: null });
+  assert.ok(performance.now() - from < DRAIN_MS, 'before it would have been made to');
+  assert.ok(worker.said('stopped').length > 0);
 }
 
 async function loseSqs(
@@ -184,6 +217,8 @@ test('whatever a worker depends on is away, throttles or hangs for a while: noth
     () => loseDynamoDB(at),
     () => losePostgres(at, 'refuse'),
     () => losePostgres(at, 'hang'),
+    () => loseRedis(at, 'refuse'),
+    () => loseRedis(at, 'hang'),
     () => loseSqs(at, 'throttling'),
     () => loseSqs(at, 'failing'),
     () => loseSqs(at, 'away'),
@@ -195,6 +230,7 @@ test('whatever a worker depends on is away, throttles or hangs for a while: noth
     isToldOnce(at.worker, said);
   }
   await hangNetwork(at);
+  await drainWithoutThem(at);
 });
 
 test.run();
