@@ -125,15 +125,35 @@ test('an activation whose lock ran out is claimed again and says so, and its for
   await s.add('m');
   const lost = only(await s.claim(1, 1));
   await waitFor('the lock to run out', async () => (await s.keys()).every((key) => !key.endsWith(':lock')));
-  assert.is(await s.queue.recoverStalled(), 0);
-  await s.redis.del(`${s.bullOptions.prefix}:{activations-0}:stalled-check`);
   assert.is(await s.queue.recoverStalled(), 1);
+  assert.is(await s.queue.recoverStalled(), 0);
   const owner = only(await s.claim(1));
   assert.equal([owner.id, owner.stalledCount, owner.token === lost.token], [lost.id, 1, false]);
   assert.equal(await s.queue.renew([lost], LEASE_MS), [lost]);
   assert.equal((await s.end(lost, 'done')).refused, [lost]);
   assert.equal(await s.queue.renew([owner], LEASE_MS), []);
   assert.equal((await s.end(owner, 'done')).refused, []);
+});
+
+test('an activation that has its lock is nobody else’s, however often somebody looks', async () => {
+  await using s = setup();
+  await s.add('m1', 'm2');
+  const held = await s.claim(2);
+  for (let looks = 0; looks < 3; looks++) {
+    assert.is(await s.queue.recoverStalled(), 0);
+    await s.redis.del(`${s.bullOptions.prefix}:{activations-0}:stalled-check`);
+  }
+  assert.equal(await s.queue.renew(held, LEASE_MS), []);
+});
+
+test('one that looks for the dead looks for all', async () => {
+  await using s = setup();
+  await s.add('m1', 'm2');
+  const [first] = await s.claim(2, 60_000);
+  assert.is(await s.queue.recoverStalled(), 0);
+  await s.redis.del(`${s.bullOptions.prefix}:{activations-0}:${first?.id}:lock`);
+  assert.is(await s.queue.recoverStalled(), 0, 'somebody just looked');
+  await waitFor('the next look', async () => (await s.queue.recoverStalled()) === 1);
 });
 
 test('a wake-up is not lost to an activation that Redis forgot', async () => {
@@ -154,7 +174,7 @@ test('who waits for work is told of what is added and of what becomes due', asyn
   assert.equal(await s.queue.waitForWork(10_000), { dueAt: 7_000 });
 });
 
-test('a full Redis gives work away, renews and takes ends, and refuses wake-ups', async () => {
+test('a full Redis gives work away, renews, recovers and takes ends, and refuses wake-ups', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'laneway-full-'));
   const server = await startRedis({ dir });
   const redis = connectRedis(server.url, 'test');
@@ -171,6 +191,11 @@ test('a full Redis gives work away, renews and takes ends, and refuses wake-ups'
     const end = { activation: first, action: 'done' } as const;
     const { claimed, refused } = await queue.exchange([end], { room: 1, leaseMs: LEASE_MS, nowMs: 1_000 });
     assert.equal([merchants(claimed), refused], [['m2'], []]);
+    // Its owner dies: somebody else takes it, full or not.
+    await redis.del('full:{q}:' + only(claimed).id + ':lock');
+    assert.is(await queue.recoverStalled(), 1);
+    const taken = only((await queue.exchange([], { room: 1, leaseMs: LEASE_MS, nowMs: 1_000 })).claimed);
+    assert.equal([taken.merchantId, taken.stalledCount], ['m2', 1]);
   } finally {
     await queue.close();
     redis.disconnect();

@@ -1,7 +1,7 @@
 import { type RedisQueueBackend, createRedisBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { ADD, EXCHANGE, PROMOTE, RENEW } from './activation-scripts.ts';
+import { ADD, EXCHANGE, PROMOTE, RECOVER, RENEW } from './activation-scripts.ts';
 import { encodeMerchant, newId } from '../core/runtime/ids.ts';
 
 /**
@@ -25,7 +25,7 @@ export interface ActivationQueue {
   renew(activations: readonly Activation[], leaseMs: number): Promise<readonly Activation[]>;
   /** Makes suspended activations due now. */
   promote(activations: readonly Activation[]): Promise<void>;
-  /** Puts back activations whose lock ran out. Any number of workers may ask, one does it per interval. */
+  /** Puts back activations whose lock ran out, and counts them. Any number of workers may ask, one does it for all. */
   recoverStalled(): Promise<number>;
   /** Resolves when something may be waiting, or after `timeoutMs`. With the due time of what is delayed, where known. */
   waitForWork(timeoutMs: number): Promise<{ dueAt: number } | undefined>;
@@ -62,11 +62,15 @@ interface ScriptedRedis extends Redis {
     ...args: (string | number)[]
   ): Promise<[ended: number[], claimed: (string | number)[], due: string]>;
   activationsPromote(keyCount: number, ...args: (string | number)[]): Promise<number>;
+  activationsRecover(keyCount: number, ...args: (string | number)[]): Promise<number>;
   activationsRenew(keyCount: number, ...args: (string | number)[]): Promise<number[]>;
 }
 
-/** How often stalled activations are looked for. At BullMQ's own ratio of one, a dead worker's would wait for two leases. */
+/** How often jobs that stalled are looked for. At BullMQ's own ratio of one, a dead worker's would wait for two leases. */
 export const stalledIntervalMs = (leaseMs: number): number => Math.max(100, Math.floor(leaseMs / 10));
+
+/** How often each worker looks for activations whose lock ran out. Nobody looks again within half of that. */
+export const recoveryIntervalMs = (leaseMs: number): number => Math.max(50, Math.floor(leaseMs / 20));
 
 /** Redis refuses scripts with more arguments than its stack holds; far below that, one call stays short for the others. */
 const MAX_PER_CALL = 500;
@@ -84,6 +88,7 @@ export function createActivationQueue(options: {
     activationsAdd: ADD,
     activationsExchange: EXCHANGE,
     activationsPromote: PROMOTE,
+    activationsRecover: RECOVER,
     activationsRenew: RENEW,
   }))
     options.redis.defineCommand(command, { lua });
@@ -91,24 +96,14 @@ export function createActivationQueue(options: {
   const redis = options.redis as ScriptedRedis;
   const key = (suffix: string) => `${prefix}:${name}:${suffix}`;
   const base = key('');
-  const backendOptions = {
-    connection: redis,
-    prefix,
-    lockDuration: leaseMs,
-    stalledInterval: stalledIntervalMs(leaseMs),
-    // A second death must not fail the activation and leave its merchant asleep; deaths are counted in Postgres.
-    maxStalledCount: 1_000_000,
-  };
-  let backend: RedisQueueBackend | undefined;
   let blocking: RedisQueueBackend | undefined;
   const listened = (made: RedisQueueBackend): RedisQueueBackend => {
     // Redis being away is told by the commands that fail; unheard, the event would end the process.
     made.on('error', () => undefined);
     return made;
   };
-  const shared = () => (backend ??= listened(createRedisBackend(name, backendOptions)));
-  const waiting = () =>
-    (blocking ??= listened(createRedisBackend(name, backendOptions, { withBlockingConnection: true })));
+  const bull = { connection: redis, prefix };
+  const waiting = () => (blocking ??= listened(createRedisBackend(name, bull, { withBlockingConnection: true })));
 
   return {
     name,
@@ -154,13 +149,17 @@ export function createActivationQueue(options: {
       const ids = activations.map(({ id }) => id);
       await redis.activationsPromote(3, key('wait'), key('delayed'), key('marker'), base, ...ids);
     },
-    recoverStalled: async () => (await shared().moveStalledJobsToWait()).length,
+    async recoverStalled() {
+      const keys = ['wait', 'active', 'marker', 'stalled-check'].map(key);
+      const quietMs = Math.ceil(recoveryIntervalMs(leaseMs) / 2);
+      return await redis.activationsRecover(keys.length, ...keys, base, quietMs);
+    },
     async waitForWork(timeoutMs) {
       const marker = await waiting().waitForJob(Math.max(0.002, timeoutMs / 1_000));
       return marker === null || marker.score === 0 ? undefined : { dueAt: marker.score };
     },
     async close() {
-      await Promise.all([backend?.close(), blocking?.close(true)]);
+      await blocking?.close(true);
     },
   };
 }

@@ -135,6 +135,29 @@ end
 return held
 `;
 
+/**
+ * KEYS: wait, active, marker, what says that somebody just looked. ARGV: prefix, for how many ms nobody else need look.
+ * Puts back what is active without a lock, before all that wait: a lock is given in the step that makes a job active and
+ * taken in the one that ends it, so that only a lock that ran out is missing. Answers how many those were.
+ */
+export const RECOVER = `${WHEN_FULL}
+if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return 0 end
+local recovered = 0
+for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  local job = ARGV[1] .. id
+  if redis.call('EXISTS', job .. ':lock') == 0 then
+    redis.call('LREM', KEYS[2], 1, id)
+    if redis.call('EXISTS', job) == 1 then
+      redis.call('HINCRBY', job, 'stc', 1)
+      redis.call('RPUSH', KEYS[1], id)
+      recovered = recovered + 1
+    end
+  end
+end
+if recovered > 0 then redis.call('ZADD', KEYS[3], 0, '0') end
+return recovered
+`;
+
 /** KEYS: wait, delayed, marker. ARGV: prefix, ids. Makes suspended activations due now; those that are not any more are left. */
 export const PROMOTE = `
 local promoted = 0

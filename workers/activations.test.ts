@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createActivations } from './activate.ts';
-import { type Activation, stalledIntervalMs } from './activation-queue.ts';
+import { type Activation, recoveryIntervalMs } from './activation-queue.ts';
 import { type ActorOptions, startActors } from './actors.ts';
 import { createLanes } from './lanes.ts';
 import { createLeases } from './leases.ts';
@@ -13,6 +13,7 @@ import { done, snooze } from '../core/events/handler.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
 import { laneQueueName } from '../core/runtime/queue-names.ts';
+import { startProxy } from '../core/testing/proxy.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { createWorld } from '../core/testing/world.ts';
 
@@ -94,8 +95,47 @@ async function setUp(run: TestHandler['run'], { leaseMs = 30_000 } = {}) {
 
 const numbered = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => ({ n: from + i }));
 
-test('stalled activations are looked for ten times a lease, so that a dead worker costs little more than its lease', () => {
-  assert.is(stalledIntervalMs(30_000), 3_000);
+test('the activations of dead workers are looked for twenty times a lease, so that a death costs little more than that', () => {
+  assert.is(recoveryIntervalMs(30_000), 1_500);
+});
+
+test('what a command claims that was given up while Redis hung is given back at once, and nobody waits for a lease', async () => {
+  const begun = Promise.withResolvers<undefined>();
+  const released = Promise.withResolvers<undefined>();
+  await using at = await setUp(
+    async (_, { merchantId }) => {
+      if (merchantId !== 'first') return done;
+      begun.resolve(undefined);
+      await released.promise;
+      return done;
+    },
+    { leaseMs: 60_000 },
+  );
+  await using proxy = await startProxy(Number(new URL(at.world.redisUrl).port));
+  const redis = connectRedis(at.world.redisUrl.replace(/:\d+/, `:${proxy.port}`), 'hanging');
+  const activations = createActivations({
+    ...{ redis, prefix: at.world.stack, partitions: 1, worker: 'hung', leaseMs: 60_000, clock: systemClock },
+  });
+  const said: string[] = [];
+  const log = Object.create(silentLog, {
+    warn: { value: (message: string) => void said.push(message) },
+  }) as typeof silentLog;
+  at.actors({}, { activations, log });
+  await at.system.seed('first', [{ n: 1 }]);
+  await at.activations.wake(['first']);
+  await begun.promise;
+  proxy.setMode({ kind: 'hang' });
+  const late = ['late1', 'late2', 'late3'];
+  for (const merchantId of late) await at.system.seed(merchantId, [{ n: 1 }]);
+  await at.activations.wake(late);
+  released.resolve(undefined);
+  await waitFor('the command to be given up', () => said.some((message) => message.startsWith('activations in Redis')));
+  proxy.setMode({ kind: 'pass' });
+  await Promise.all(late.map((merchantId) => at.allSettled(merchantId, 1)));
+  at.closing.push(async () => {
+    await activations.close();
+    redis.disconnect();
+  });
 });
 
 test('an activation outlives any number of workers that die with it', async () => {

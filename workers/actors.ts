@@ -1,7 +1,7 @@
 import { type ActDependencies, type LaneEnd, newTenure, workLane } from './act.ts';
 import { createAlonePool } from './alone-pool.ts';
 import type { Activations } from './activate.ts';
-import { type Activation, type ActivationEnd, type ActivationQueue, stalledIntervalMs } from './activation-queue.ts';
+import { type Activation, type ActivationEnd, type ActivationQueue, recoveryIntervalMs } from './activation-queue.ts';
 import { type ConvoyDependencies, workConvoy } from './convoy.ts';
 import { createConvoyPace } from './convoy-pace.ts';
 import { type CrewDependencies, type Member, runCrew } from './crew.ts';
@@ -91,15 +91,27 @@ export function startActors(options: ActorOptions): Actors {
     const leases = createLeases({ leaseMs, log, renew: (held) => queue.renew(held, leaseMs) });
     const signal = createWorkSignal({ queue, clock, stopping: stopping.signal, failing: redisTrouble.failing });
 
+    const giveBack = async (claimed: readonly Activation[]): Promise<void> => {
+      if (claimed.length === 0) return;
+      await exchange(
+        claimed.map((activation) => ({ activation, action: 'again' as const })),
+        0,
+      );
+      signal.raise();
+    };
     const exchange: CrewDependencies['exchange'] = async (ends, room) => {
       if (ends.length === 0 && room <= 0) return { claimed: [], dueAt: undefined };
+      const asked = queue.exchange(ends, { room: Math.max(0, room), leaseMs, nowMs: clock.now() });
       try {
-        const done = await withDeadline('exchanging activations', EXCHANGE_DEADLINE_MS, () =>
-          queue.exchange(ends, { room: Math.max(0, room), leaseMs, nowMs: clock.now() }),
-        );
+        const done = await withDeadline('exchanging activations', EXCHANGE_DEADLINE_MS, () => asked);
         redisTrouble.ok();
         return done;
       } catch (error) {
+        // A command that was given up is sent all the same once Redis is back: nobody works what it then claims.
+        asked.then(
+          ({ claimed }) => giveBack(claimed),
+          () => undefined,
+        );
         redisTrouble.failing(error);
         await clock.sleep(EXCHANGE_PAUSE_MS, stopping.signal);
         return { claimed: [], dueAt: undefined };
@@ -244,7 +256,7 @@ export function startActors(options: ActorOptions): Actors {
     );
     const recovery = setInterval(
       () => void queue.recoverStalled().then(undefined, redisTrouble.failing),
-      stalledIntervalMs(leaseMs),
+      recoveryIntervalMs(leaseMs),
     );
     return async () => {
       signal.raise();

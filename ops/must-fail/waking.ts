@@ -40,13 +40,13 @@ export const waking: readonly TakeAway[] = [
   },
   {
     hazard: 'H8',
-    takes: 'looking for stalled activations ten times a lease',
+    takes: 'looking for the activations of dead workers twenty times a lease',
     file: 'workers/activation-queue.ts',
-    from: 'Math.max(100, Math.floor(leaseMs / 10))',
+    from: 'Math.max(50, Math.floor(leaseMs / 20))',
     to: 'leaseMs',
     test: activationsTest,
     expects:
-      'stalled activations are looked for ten times a lease, so that a dead worker costs little more than its lease',
+      'the activations of dead workers are looked for twenty times a lease, so that a death costs little more than that',
   },
   {
     hazard: 'H9',
@@ -91,7 +91,16 @@ export const waking: readonly TakeAway[] = [
     from: "const WHEN_FULL = '#!lua flags=allow-oom\\n';",
     to: "const WHEN_FULL = '';",
     test: 'workers/activation-queue.test.ts',
-    expects: 'a full Redis gives work away, renews and takes ends, and refuses wake-ups',
+    expects: 'a full Redis gives work away, renews, recovers and takes ends, and refuses wake-ups',
+  },
+  {
+    hazard: 'H11',
+    takes: 'that what a dead worker held is put back when Redis is full',
+    file: 'workers/activation-scripts.ts',
+    from: 'export const RECOVER = `${WHEN_FULL}',
+    to: 'export const RECOVER = `',
+    test: 'workers/activation-queue.test.ts',
+    expects: 'a full Redis gives work away, renews, recovers and takes ends, and refuses wake-ups',
   },
   {
     hazard: 'H12',
