@@ -5,9 +5,11 @@ import { effectiveEvents } from '../checker/effective-events.ts';
 import { readDatabase } from '../checker/read-database.ts';
 import { readMessages } from '../checker/read-messages.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
+import { planAds } from '../load/ad-plans.ts';
+import { advertise, openAdvertisers } from '../load/advertise.ts';
 import type { LoadEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
-import { contactsOf, prepareShops } from '../load/prepare-shops.ts';
+import { contactsOf, prepareShops, shopsOf } from '../load/prepare-shops.ts';
 import { keyringOf } from '../local/process-environment.ts';
 import type { RunningStack } from '../local/stack.ts';
 import { type PartnerJudgement, checkPartners } from './check-partners.ts';
@@ -16,6 +18,8 @@ import type { Producers } from './send-load.ts';
 import { troublePartners } from './trouble-partners.ts';
 
 export interface Mix {
+  /** Some of the shops make ad sets and ads, and change them, while everything is disturbed. */
+  advertise(signal: AbortSignal): Promise<void>;
   /** Producers that let the partners' troubles begin as they send. */
   troubling(producers: Producers): Producers;
   judge(
@@ -31,12 +35,17 @@ export async function beginMix(
   load: readonly LoadEvent[],
   seed: number,
 ): Promise<Mix> {
+  const plans = planAds(shopsOf(load), { seed, events: load.length });
   const url = stack.describe().adNetworkUrl;
   const { startMs } = monthBefore(Date.now());
   const keyring = keyringOf(stack.secrets);
   await prepareShops(admin, load, { startMs, nowMs: Date.now(), appsUrl: `${url}/apps`, keyring });
+  const keys = await openAdvertisers(admin, plans, Date.now());
   const troubles = await troublePartners(url, seed);
   return {
+    async advertise(signal) {
+      await advertise(plans, { gatewayUrl: stack.describe().gatewayUrl, keys, signal });
+    },
     troubling: (producers) => ({
       ...producers,
       sendPaced: (paced, rate, onSent) =>
@@ -47,7 +56,7 @@ export async function beginMix(
     }),
     async judge(sent, options) {
       const dropped = await troubles.end();
-      const rested = await reconcileAll(admin, options);
+      const rested = await reconcileAll(admin, [...keys.keys()], options);
       const held = await readDatabase(admin, contactsOf(load));
       const events = effectiveEvents(sent, { deadLetters: [], emitted: held.emitted });
       const judgement = checkPartners({

@@ -1,6 +1,6 @@
-import { campaignFrom, tagOf } from '../checker/check-campaigns.ts';
 import { checkMessages } from '../checker/check-messages.ts';
-import { type Evidence, keyOf } from '../checker/evidence.ts';
+import { type Evidence, type NetworkCall, keyOf } from '../checker/evidence.ts';
+import { creationsByTag, heldAfter } from '../checker/network-objects.ts';
 import type { Report } from '../checker/report-money.ts';
 
 export interface PartnerEvidence extends Pick<Evidence, 'calls' | 'messages' | 'notified'> {
@@ -16,7 +16,9 @@ export interface PartnerJudgement {
   readonly droppedCalls: number;
   readonly droppedMessages: number;
   readonly unknownMessages: number;
-  /** Campaigns that a network was made to hold twice, on the way. */
+  /** How many of each were made at the networks, twins included. */
+  readonly made: Readonly<Record<NetworkCall['kind'], number>>;
+  /** Campaigns, ad sets and ads that a network was made to hold twice, on the way. */
   readonly twinsMade: number;
   readonly liveTwins: number;
   readonly sentTwice: number;
@@ -28,16 +30,19 @@ export interface PartnerJudgement {
 export function checkPartners(evidence: PartnerEvidence): PartnerJudgement {
   const { droppedCalls, droppedMessages, unknownMessages, reports } = evidence;
   const histories = Map.groupBy(evidence.calls, ({ network, id }) => keyOf(network, id));
-  const isLive = (network: string, id: string): boolean =>
-    campaignFrom(histories.get(keyOf(network, id)) ?? [])['status'] !== 'ENDED';
-  const made = evidence.calls.filter(({ op }) => op === 'create');
-  const twins = [...Map.groupBy(made, (call) => keyOf(call.network, call.account, tagOf(call)))].filter(
-    ([, same]) => same.length > 1,
-  );
+  /** What lies under something that has ended has ended with it. */
+  const isLive = (network: string, id: string): boolean => {
+    const { status, parentId } = heldAfter(histories.get(keyOf(network, id)) ?? []);
+    return status !== 'ENDED' && (typeof parentId !== 'string' || isLive(network, parentId));
+  };
+  const countMade = (kind: NetworkCall['kind']): number =>
+    evidence.calls.filter((call) => call.op === 'create' && call.kind === kind).length;
+  const twins = [...creationsByTag(evidence.calls)].filter(([, same]) => same.length > 1);
   const live = twins.filter(([, same]) => same.filter(({ network, id }) => isLive(network, id)).length > 1);
   const twice = checkMessages(evidence);
   return {
     ...{ droppedCalls, droppedMessages, unknownMessages },
+    made: { campaign: countMade('campaign'), ad_set: countMade('ad_set'), ad: countMade('ad') },
     twinsMade: twins.length,
     liveTwins: live.length,
     sentTwice: twice.length,

@@ -7,6 +7,7 @@ import { awaitRest } from '../checker/at-rest.ts';
 import type { Emitted } from '../checker/evidence.ts';
 import { generateLoad } from '../load/generate.ts';
 import type { LoadEvent } from '../load/load-event.ts';
+import { readFigures } from '../load/read-figures.ts';
 import { monthBefore } from '../load/month-before.ts';
 import { chaosRegistry } from './registry.ts';
 
@@ -45,9 +46,13 @@ export const asSent = ({ merchantId, eventId, eventType, destination, payload }:
   deduplicationId: eventId,
 });
 
-/** Waits for all calls, has every merchant's networks compared with what they should hold, and waits for the repairs. */
+/**
+ * Waits for all calls, has every merchant's networks compared with what they should hold and those of merchants with ads asked for
+ * figures, and waits for what comes of it.
+ */
 export async function reconcileAll(
   db: Kysely<Database>,
+  advertisers: readonly string[],
   { say, signal }: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<boolean> {
   const rest = async (): Promise<boolean> => {
@@ -72,6 +77,7 @@ export async function reconcileAll(
     const page: ScheduledPage = await db.transaction().execute((trx) => job.due(trx, turn));
     after = page.next;
   }
+  await readFigures(db, advertisers, signal);
   say('every network is compared with what it should hold');
   return await rest();
 }

@@ -86,7 +86,7 @@ export async function runChaos(
     : [...generateChaosLoad({ ...options, startMs: Date.now() - 3_600_000 })];
   const producers = createProducers(stack, signal);
   const mix = options.mix ? await beginMix(stack, admin.db, load, options.seed) : undefined;
-  const faults = await disturb({
+  const disturbed = disturb({
     load: load.filter(({ isClosing }) => isClosing !== true),
     rate: options.rate,
     schedule: scheduleFaults(options.seed, options),
@@ -94,6 +94,7 @@ export async function runChaos(
     producers: mix === undefined ? producers : mix.troubling(producers),
     say,
   });
+  const [faults] = await Promise.all([disturbed, mix?.advertise(signal)]);
   const closing = load.filter(({ isClosing }) => isClosing === true);
   if (closing.length > 0) {
     const before = expectedEvents(producers.sent, chaosRegistry).length;

@@ -1,6 +1,7 @@
 import { campaignStateChangeRequestedPayload } from '../../core/contexts/campaigns/events.ts';
-import { type Evidence, type Finding, type NetworkCall, keyOf } from './evidence.ts';
+import { type Evidence, type Finding, keyOf } from './evidence.ts';
 import type { ExpectedEvent } from './expected.ts';
+import { heldAfter, twinsOf } from './network-objects.ts';
 
 const handler = 'synchronizeCampaignStateWithAdNetworks';
 const statusAtNetwork = { active: 'ACTIVE', paused: 'PAUSED', ended: 'ENDED' } as const;
@@ -31,7 +32,8 @@ export function checkCampaigns(
   const states = new Map(
     evidence.networkStates.map((row) => [keyOf(row.merchantId, row.campaignId, row.adNetworkId), row]),
   );
-  const callsOf = Map.groupBy(evidence.calls, ({ network, id }) => keyOf(network, id));
+  const calls = evidence.calls.filter(({ kind }) => kind === 'campaign');
+  const callsOf = Map.groupBy(calls, ({ network, id }) => keyOf(network, id));
   const claimed = new Set<string>();
 
   for (const [key, command] of last) {
@@ -48,7 +50,7 @@ export function checkCampaigns(
         kind: 'lost',
         what: `${name} should be ${requestedState} but is ${row.status}, wanted ${row.desiredState}, there ${row.actualState ?? 'nothing'}`,
       });
-    const there = campaignFrom(external === undefined ? [] : (callsOf.get(keyOf(network, external)) ?? []));
+    const there = heldAfter(external === undefined ? [] : (callsOf.get(keyOf(network, external)) ?? []));
     if (there['status'] !== statusAtNetwork[requestedState])
       findings.push({
         kind: 'lost',
@@ -67,7 +69,7 @@ export function checkCampaigns(
         what: `${keyOf(row.merchantId, row.campaignId, row.adNetworkId)} has a state although nobody asked for it`,
       });
   }
-  return [...findings, ...twins(evidence.calls, claimed), ...unfinished(evidence, last, dead)];
+  return [...findings, ...twinsOf(calls, claimed), ...unfinished(evidence, last, dead)];
 }
 
 function lastCommands(expected: readonly ExpectedEvent[]): Map<string, Command> {
@@ -83,30 +85,6 @@ function lastCommands(expected: readonly ExpectedEvent[]): Map<string, Command> 
     }
   }
   return last;
-}
-
-/** What a campaign is after the calls that took effect. */
-export const campaignFrom = (calls: readonly NetworkCall[]): Readonly<Record<string, unknown>> =>
-  calls.reduce<Readonly<Record<string, unknown>>>((campaign, { body }) => ({ ...campaign, ...body }), {});
-
-function twins(calls: readonly NetworkCall[], claimed: ReadonlySet<string>): Finding[] {
-  const creations = calls.filter(({ op }) => op === 'create');
-  const findings: Finding[] = [];
-  for (const same of Map.groupBy(creations, (c) => keyOf(c.network, c.account, tagOf(c))).values()) {
-    const [first] = same;
-    if (first === undefined) continue;
-    const name = `campaign ${tagOf(first)} of account ${first.account} on ${first.network}`;
-    if (same.length > 1) findings.push({ kind: 'duplicated', what: `${name} was created ${same.length} times` });
-    else if (!claimed.has(keyOf(first.network, first.id)))
-      findings.push({ kind: 'duplicated', what: `${name} exists although none of ours is it` });
-  }
-  return findings;
-}
-
-/** Ours stands in brackets at the end of the name; a campaign without one is known by its whole name. */
-export function tagOf({ body }: NetworkCall): string {
-  const name = String(body['name']);
-  return /\(([^()]+)\)$/.exec(name)?.[1] ?? name;
 }
 
 /** Intents that rest although what they want was never done. */

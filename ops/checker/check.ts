@@ -1,5 +1,6 @@
 import { type Registry, registry as laneway } from '../../core/events/registry.ts';
 import type { SentEvent } from '../load/load-event.ts';
+import { checkAdObjects } from './check-ad-objects.ts';
 import { checkCampaigns } from './check-campaigns.ts';
 import { checkMessages } from './check-messages.ts';
 import { checkOrder } from './check-order.ts';
@@ -50,6 +51,7 @@ export function checkRun(sent: readonly SentEvent[], evidence: Evidence, registr
     ...checkProducts(readable, evidence, settled.dead),
     ...checkPerformance(readable, evidence, settled.dead),
     ...checkCampaigns(readable, evidence, settled.dead),
+    ...checkAdObjects(evidence),
     ...checkMessages(evidence),
   ];
   const count = (kind: Finding['kind']) => findings.filter((finding) => finding.kind === kind).length;

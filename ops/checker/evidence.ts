@@ -1,3 +1,5 @@
+import type { AskedAdObject } from '../load/advertise.ts';
+
 /**
  * What the stores hold once everything rests: the only thing the checker looks at besides what was sent. Nothing here is
  * computed by code of the pipeline.
@@ -23,6 +25,9 @@ export interface Evidence {
   readonly dimensions: readonly { merchantId: string; productId: string; active: boolean; changes: number }[];
   readonly performance: readonly PerformanceRow[];
   readonly networkStates: readonly NetworkState[];
+  readonly adObjectStates: readonly AdObjectState[];
+  /** Ad sets and ads that merchants were told were taken. */
+  readonly askedAdObjects: readonly AskedAdObject[];
   readonly deadLetters: readonly DeadLetterMessage[];
   /** The fake networks' own log of calls that took effect. */
   readonly calls: readonly NetworkCall[];
@@ -92,6 +97,15 @@ export interface NetworkState {
   readonly externalId: string | null;
 }
 
+export interface AdObjectState {
+  readonly merchantId: string;
+  readonly objectId: string;
+  readonly adNetworkId: string;
+  readonly status: string;
+  readonly actualState: string | null;
+  readonly externalId: string | null;
+}
+
 export interface DeadLetterMessage {
   readonly queue: string;
   readonly body: string;
@@ -104,6 +118,7 @@ export interface DeadLetterMessage {
 export interface NetworkCall {
   readonly network: string;
   readonly account: string;
+  readonly kind: 'campaign' | 'ad_set' | 'ad';
   readonly op: 'create' | 'update';
   readonly id: string;
   readonly body: Readonly<Record<string, unknown>>;

@@ -189,6 +189,7 @@ export async function faultlessRun() {
       return checkRun(sent, {
         ...(await (trx === undefined ? readDatabase(db) : readWithin(trx))),
         deadLetters,
+        askedAdObjects: [],
         calls,
         messages: [],
       });

@@ -11,7 +11,7 @@ export interface Contact {
   readonly phone: string;
 }
 
-type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls' | 'messages'>;
+type DatabaseEvidence = Omit<Evidence, 'deadLetters' | 'calls' | 'messages' | 'askedAdObjects'>;
 
 /**
  * Reads everything the checker needs as one consistent picture. Any role that may read all rows will do: whose address is
@@ -103,7 +103,7 @@ async function readNotified(trx: Kysely<Database>, contacts: readonly Contact[])
 
 async function readContexts(
   trx: Kysely<Database>,
-): Promise<Pick<Evidence, 'products' | 'dimensions' | 'performance' | 'networkStates'>> {
+): Promise<Pick<Evidence, 'products' | 'dimensions' | 'performance' | 'networkStates' | 'adObjectStates'>> {
   return {
     products: (await trx.selectFrom('products').selectAll().execute()).map((row) => ({
       merchantId: row.merchant_id,
@@ -142,6 +142,17 @@ async function readContexts(
         'campaign_id as campaignId',
         'ad_network_id as adNetworkId',
         'desired_state as desiredState',
+        'status',
+        'actual_state as actualState',
+        'external_id as externalId',
+      ])
+      .execute(),
+    adObjectStates: await trx
+      .selectFrom('ad_object_network_states')
+      .select([
+        'merchant_id as merchantId',
+        'object_id as objectId',
+        'ad_network_id as adNetworkId',
         'status',
         'actual_state as actualState',
         'external_id as externalId',

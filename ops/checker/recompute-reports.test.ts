@@ -54,11 +54,15 @@ const sent: SentEvent[] = [
 
 test('spend and revenue follow from the events alone, in any order and with repeats', () => {
   for (const events of [sent, sent.toReversed(), [...sent, ...sent]]) {
-    const { spend, revenue } = recomputeReports(events);
+    const { spend, adSpend, revenue } = recomputeReports(events);
     assert.equal(Object.fromEntries(spend), {
       'shop-1 2026-11-20 meta EUR': 18,
       'shop-1 2026-11-20 tiktok EUR': 13,
       'shop-1 2026-11-19 tiktok EUR': 17,
+    });
+    assert.equal(Object.fromEntries(adSpend), {
+      'shop-1 2026-11-20 meta a s x EUR': 5,
+      'shop-1 2026-11-20 meta a s - EUR': 7,
     });
     assert.equal(Object.fromEntries(revenue), { 'shop-1 meta EUR': 700, 'shop-1 - EUR': 1_000 });
   }
@@ -79,11 +83,14 @@ test('the sums of the system are those of the events, and a sum that is off is n
   await run('OrderDataAttributedToAdEvent', attributeOrderData);
   const good = reportAds(sent, await readReportFigures(db));
   assert.equal(good.spend, { ours: { EUR: 48 }, recomputed: { EUR: 48 }, match: true, differences: [] });
+  assert.equal(good.adSpend, { ours: { EUR: 12 }, recomputed: { EUR: 12 }, match: true, differences: [] });
   assert.equal(good.revenue, { ours: { EUR: 1_700 }, recomputed: { EUR: 1_700 }, match: true, differences: [] });
   assert.equal(good.roasMinorPerMillionMicros.match, true);
   await sql`update order_days set revenue_minor = 701 where ad_network_id = 'meta'`.execute(db);
+  await sql`update ad_performance set spend_micros = 6 where ad_id = 'x'`.execute(db);
   const bad = reportAds(sent, await readReportFigures(db));
   assert.equal([bad.revenue.match, bad.revenue.differences], [false, ['shop-1 meta EUR: 701, 700']]);
+  assert.equal([bad.adSpend.match, bad.adSpend.differences], [false, ['shop-1 2026-11-20 meta a s x EUR: 6, 5']]);
 });
 
 test.run();

@@ -9,6 +9,8 @@ import { compareFigures, type Report } from './report-money.ts';
  */
 export interface ReportFigures {
   spend: Map<string, number>;
+  /** Micros of each ad set and ad by `merchant day network campaign adset ad currency`, `-` for what a figure does not name. */
+  adSpend: Map<string, number>;
   revenue: Map<string, number>;
 }
 
@@ -46,22 +48,43 @@ export function recomputeReports(
   events: readonly SentEvent[],
   windowsOf: (merchantId: string) => Windows = () => ({ clickDays: 7, viewDays: 1 }),
 ): ReportFigures {
-  return { spend: recomputeSpend(events), revenue: recomputeRevenue(events, windowsOf) };
+  return {
+    spend: recomputeSpend(events),
+    adSpend: recomputeAdSpend(events),
+    revenue: recomputeRevenue(events, windowsOf),
+  };
+}
+
+const newestReadings = (events: readonly SentEvent[]): SentEvent[] =>
+  newestOf(events, 'AdPerformanceDataIngestedEvent', ({ merchantId, payload }) => [
+    merchantId,
+    ...['reportDate', 'adNetworkId', 'campaignId', 'adSetId', 'adId'].map((name) => payload[name] ?? ''),
+  ]);
+
+function recomputeAdSpend(events: readonly SentEvent[]): Map<string, number> {
+  const spend = new Map<string, number>();
+  for (const { merchantId, payload } of newestReadings(events)) {
+    if (text(payload['adSetId']) + text(payload['adId']) === '') continue;
+    const metrics = fields(payload['metricsPayload']);
+    const names = ['campaignId', 'adSetId', 'adId'].map((name) => text(payload[name]) || '-');
+    const key = [merchantId, payload['reportDate'], payload['adNetworkId'], ...names, metrics['currency']].join(' ');
+    add(spend, key, whole(metrics['spendMicros']));
+  }
+  return spend;
 }
 
 function recomputeSpend(events: readonly SentEvent[]): Map<string, number> {
-  const readings = newestOf(events, 'AdPerformanceDataIngestedEvent', ({ merchantId, payload }) => [
-    merchantId,
-    ...['reportDate', 'adNetworkId', 'campaignId', 'adSetId', 'adId'].map((name) => payload[name] ?? ''),
-  ]).map(({ merchantId, payload }): Reading & { account: string; spend: number } => {
-    const metrics = fields(payload['metricsPayload']);
-    return {
-      account: `${merchantId} ${text(payload['reportDate'])} ${text(payload['adNetworkId'])}`,
-      path: [text(payload['campaignId']), text(payload['adSetId']), text(payload['adId'])],
-      currency: text(metrics['currency']),
-      spend: whole(metrics['spendMicros']),
-    };
-  });
+  const readings = newestReadings(events).map(
+    ({ merchantId, payload }): Reading & { account: string; spend: number } => {
+      const metrics = fields(payload['metricsPayload']);
+      return {
+        account: `${merchantId} ${text(payload['reportDate'])} ${text(payload['adNetworkId'])}`,
+        path: [text(payload['campaignId']), text(payload['adSetId']), text(payload['adId'])],
+        currency: text(metrics['currency']),
+        spend: whole(metrics['spendMicros']),
+      };
+    },
+  );
   const spend = new Map<string, number>();
   for (const [account, group] of Map.groupBy(readings, (reading) => reading.account))
     for (const reading of countOnce(group)) add(spend, `${account} ${reading.currency}`, reading.spend);
@@ -114,12 +137,13 @@ export function reportAds(
   events: readonly SentEvent[],
   held: ReportFigures,
   windowsOf?: (merchantId: string) => Windows,
-): Record<'spend' | 'revenue' | 'roasMinorPerMillionMicros', Report> {
+): Record<'spend' | 'adSpend' | 'revenue' | 'roasMinorPerMillionMicros', Report> {
   const recomputed = recomputeReports(events, windowsOf);
   const spend = compareFigures(held.spend, recomputed.spend);
   const revenue = compareFigures(held.revenue, recomputed.revenue);
   return {
     spend,
+    adSpend: compareFigures(held.adSpend, recomputed.adSpend),
     revenue,
     roasMinorPerMillionMicros: {
       ours: returns(revenue.ours, spend.ours),

@@ -49,7 +49,8 @@ export async function prepareShops(
   await prepareMonths(db, settings.startMs);
 }
 
-const shopsOf = (load: readonly LoadEvent[]): string[] => [
+/** The merchants of a load, in the order in which they first do something. */
+export const shopsOf = (load: readonly LoadEvent[]): string[] => [
   ...new Set(load.filter(({ event }) => event.merchantId !== undefined).map(({ merchantId }) => merchantId)),
 ];
 

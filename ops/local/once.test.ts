@@ -64,9 +64,10 @@ function isFaultless({ exitCode, stdout, stderr }: Awaited<ReturnType<typeof run
     JSON.stringify(deadLetteredBy),
   );
   assert.ok(applied > 300, `${applied} pairs: an event of products has two handlers`);
-  for (const name of ['spend', 'revenue', 'roasMinorPerMillionMicros', 'commissions', 'invoices'])
+  for (const name of ['spend', 'adSpend', 'revenue', 'roasMinorPerMillionMicros', 'commissions', 'invoices'])
     assert.is(reports[name].match, true, `${name}: ${JSON.stringify(reports[name])}`);
   assert.is(exitCode, 0, stderr);
+  assert.match(stderr, /3 shops have asked for \d+ ad sets and ads/);
 }
 
 test('a worker killed and a Redis emptied in the middle of a load cost nothing', async () => {

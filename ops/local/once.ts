@@ -14,10 +14,13 @@ import { drainDeadLetters } from '../checker/read-dead-letters.ts';
 import { readMessages } from '../checker/read-messages.ts';
 import { readNetworkLog } from '../checker/read-network-log.ts';
 import type { Report } from '../checker/report-money.ts';
+import { planAds } from '../load/ad-plans.ts';
+import { type AskedAdObject, advertise, openAdvertisers } from '../load/advertise.ts';
 import { generateLoad } from '../load/generate.ts';
 import type { LoadEvent, SentEvent } from '../load/load-event.ts';
 import { monthBefore } from '../load/month-before.ts';
-import { contactsOf, prepareShops } from '../load/prepare-shops.ts';
+import { contactsOf, prepareShops, shopsOf } from '../load/prepare-shops.ts';
+import { readFigures } from '../load/read-figures.ts';
 import { sendLoad } from '../load/send.ts';
 import { databaseName } from './database.ts';
 import type { OnceResult } from './once-result.ts';
@@ -55,11 +58,14 @@ export async function runOnce(
       closes: month.name,
     }),
   ];
+  const plans = planAds(shopsOf(load), { ...options, seed });
   const appsUrl = `${stack.describe().adNetworkUrl}/apps`;
-  await progress.step('shops', () =>
-    withOwner(stack, (db) =>
-      prepareShops(db, load, { startMs: month.startMs, nowMs: Date.now(), appsUrl, keyring: keyringOf(stack.secrets) }),
-    ),
+  const keys = await progress.step('shops', () =>
+    withOwner(stack, async (db) => {
+      const settings = { startMs: month.startMs, nowMs: Date.now(), appsUrl, keyring: keyringOf(stack.secrets) };
+      await prepareShops(db, load, settings);
+      return await openAdvertisers(db, plans, settings.nowMs);
+    }),
   );
   const startedAtMs = Date.now();
   const say = atMostEvery(reportEveryMs, progress);
@@ -94,10 +100,15 @@ export async function runOnce(
       ({ at, activity }) => (at === 'rest' ? 'everything rests' : `stalled: ${describeActivity(activity, expected)}`),
     );
   };
-  await sendPart(
-    'a month',
-    load.filter(({ isClosing }) => isClosing !== true),
-  );
+  const useAds = async (): Promise<AskedAdObject[]> => {
+    const { gatewayUrl } = stack.describe();
+    const asked = await advertise(plans, { gatewayUrl, keys, signal });
+    progress.note(`${plans.length} shops have asked for ${asked.length} ad sets and ads`);
+    await withOwner(stack, (db) => readFigures(db, [...keys.keys()], signal));
+    return asked;
+  };
+  const wholeMonth = load.filter(({ isClosing }) => isClosing !== true);
+  const [askedAdObjects] = await Promise.all([useAds(), sendPart('a month', wholeMonth)]);
   let rest = await settle();
   if (rest.at === 'rest') {
     await sendPart(
@@ -107,7 +118,9 @@ export async function runOnce(
     rest = await settle();
   }
   if (rest.at === 'stall') for (const line of await readOpen(stack.reader.db)) progress.note(`open: ${line}`);
-  const { report, reports } = await progress.step('checking', () => check(stack, sent, contactsOf(load)));
+  const { report, reports } = await progress.step('checking', () =>
+    check(stack, sent, { contacts: contactsOf(load), askedAdObjects }),
+  );
   for (const [name, { match, differences }] of Object.entries(reports))
     if (!match) progress.note(`report ${name} differs: ${differences.join('; ')}`);
   showFindings(report, progress);
@@ -126,7 +139,7 @@ export async function runOnce(
 async function check(
   stack: RunningStack,
   sent: readonly SentEvent[],
-  contacts: readonly Contact[],
+  { contacts, askedAdObjects }: { contacts: readonly Contact[]; askedAdObjects: readonly AskedAdObject[] },
 ): Promise<{ report: CheckReport; reports: Record<string, Report> }> {
   const names = [...registry.values()].map(({ deadLetterQueue }) => deadLetterQueue);
   const deadLetterQueues = Object.fromEntries(names.map((name) => [name, stack.addresses.queueUrl(name)]));
@@ -135,6 +148,7 @@ async function check(
   const evidence = {
     ...(await readDatabase(db, contacts)),
     deadLetters: await drainDeadLetters(stack.clients.sqs, deadLetterQueues),
+    askedAdObjects,
     calls: await readNetworkLog(adNetworkUrl),
     messages: await readMessages(adNetworkUrl),
   };
@@ -144,7 +158,7 @@ async function check(
   };
 }
 
-async function withOwner(stack: RunningStack, work: (db: Kysely<Database>) => Promise<void>): Promise<void> {
+async function withOwner<T>(stack: RunningStack, work: (db: Kysely<Database>) => Promise<T>): Promise<T> {
   const owner = connectPostgres({
     url: stack.servers.postgres.current.url('postgres', stack.secrets.superuserPassword, databaseName),
     poolSize: 1,
@@ -153,7 +167,7 @@ async function withOwner(stack: RunningStack, work: (db: Kysely<Database>) => Pr
     idleInTransactionTimeoutMs: 60_000,
   });
   try {
-    await work(owner.db);
+    return await work(owner.db);
   } finally {
     await owner.close();
   }

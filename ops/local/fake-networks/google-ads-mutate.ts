@@ -118,7 +118,9 @@ export function planMutate(
     if (g?.create !== undefined) {
       const parent = find(g.create.campaign, 'campaign');
       if (parent === undefined) return notFound(at, 'adGroupError');
-      const fields = { name: g.create.name, status: stateOf[g.create.status ?? 'ENABLED'], parentId: parent.id };
+      const { name: called, status: state = 'ENABLED', ...rest } = g.create;
+      const { campaign: _, ...settings } = rest;
+      const fields = { name: called, status: stateOf[state], parentId: parent.id, settings };
       return {
         apply: () => ({ adGroupResult: { resourceName: name('adGroups', store.create(owner, 'ad_set', fields).id) } }),
       };
@@ -133,7 +135,6 @@ export function planMutate(
         apply: () => {
           store.update(owner, found.id, {
             ...settingsChange(found, fields),
-            url: fields.finalUrls?.[0] ?? found.fields['url'],
           });
           return { adResult: { resourceName } };
         },
@@ -143,13 +144,9 @@ export function planMutate(
     if (a?.create !== undefined) {
       const parent = find(a.create.adGroup, 'ad_set');
       if (parent === undefined) return notFound(at, 'adGroupAdError');
-      const fields = {
-        name: a.create.ad?.name,
-        status: stateOf[a.create.status ?? 'ENABLED'],
-        parentId: parent.id,
-        url: a.create.ad?.finalUrls?.[0],
-        urlSuffix: a.create.ad?.finalUrlSuffix,
-      };
+      const { name: called, finalUrlSuffix: urlSuffix, ...settings } = a.create.ad ?? {};
+      const status = stateOf[a.create.status ?? 'ENABLED'];
+      const fields = { name: called, status, parentId: parent.id, urlSuffix, settings };
       return {
         apply: () => ({
           adGroupAdResult: { resourceName: name('adGroupAds', `${parent.id}~${store.create(owner, 'ad', fields).id}`) },

@@ -159,20 +159,20 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
     call(c, ownerOf(c.req.param('account').slice(4)), async (owner) => {
       const body = await parsed(c, adSetCreation);
       if ('refused' in body) return body.refused;
-      const { campaign_id: parentId, name: called, status: state } = body.value;
+      const { campaign_id: parentId, name: called, status: state, ...settings } = body.value;
       if (store.get(owner, parentId) === undefined) return noSuchObject(parentId);
-      return answered(owner, {
-        id: store.create(owner, 'ad_set', { name: called, status: stateOf[state], parentId }).id,
-      });
+      const made = store.create(owner, 'ad_set', { name: called, status: stateOf[state], parentId, settings });
+      return answered(owner, { id: made.id });
     }),
   );
   api.post('/:account{act_\\d+}/ads', (c) =>
     call(c, ownerOf(c.req.param('account').slice(4)), async (owner) => {
       const body = await parsed(c, adCreation);
       if ('refused' in body) return body.refused;
-      const { adset_id: parentId, name: called, status: state } = body.value;
+      const { adset_id: parentId, name: called, status: state, ...settings } = body.value;
       if (store.get(owner, parentId) === undefined) return noSuchObject(parentId);
-      return answered(owner, { id: store.create(owner, 'ad', { name: called, status: stateOf[state], parentId }).id });
+      const made = store.create(owner, 'ad', { name: called, status: stateOf[state], parentId, settings });
+      return answered(owner, { id: made.id });
     }),
   );
 

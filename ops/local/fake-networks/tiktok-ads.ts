@@ -44,13 +44,11 @@ export function addTiktokAds(
   const { store, call, once } = parts;
   api.post('/adgroup/create/', (c) =>
     call(c, adGroupCreation, (owner, wanted) => {
-      if (store.get(owner, wanted.campaign_id) === undefined) return answer(40_002, 'campaign_id: does not exist.');
-      const fields = {
-        name: wanted.adgroup_name,
-        status: wanted.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
-        parentId: wanted.campaign_id,
-      };
-      return ok({ adgroup_id: once(owner, wanted.request_id, () => store.create(owner, 'ad_set', fields)).id });
+      const { campaign_id: parentId, adgroup_name: called, operation_status: operation, ...rest } = wanted;
+      if (store.get(owner, parentId) === undefined) return answer(40_002, 'campaign_id: does not exist.');
+      const { advertiser_id: _, request_id: requestId, ...settings } = rest;
+      const fields = { name: called, status: operation === 'ENABLE' ? 'ACTIVE' : 'PAUSED', parentId, settings };
+      return ok({ adgroup_id: once(owner, requestId, () => store.create(owner, 'ad_set', fields)).id });
     }),
   );
   const changeObject = (
@@ -85,14 +83,11 @@ export function addTiktokAds(
   api.post('/ad/create/', (c) =>
     call(c, adCreation, (owner, wanted) => {
       if (store.get(owner, wanted.adgroup_id) === undefined) return answer(40_002, 'adgroup_id: does not exist.');
-      const ids = wanted.creatives.map(
-        (creative) =>
-          store.create(owner, 'ad', {
-            name: creative.ad_name,
-            status: creative.operation_status === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
-            parentId: wanted.adgroup_id,
-          }).id,
-      );
+      const parentId = wanted.adgroup_id;
+      const ids = wanted.creatives.map(({ ad_name: called, operation_status: operation, ...settings }) => {
+        const status = operation === 'ENABLE' ? 'ACTIVE' : 'PAUSED';
+        return store.create(owner, 'ad', { name: called, status, parentId, settings }).id;
+      });
       return ok({ ad_ids: ids });
     }),
   );
