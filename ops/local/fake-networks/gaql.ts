@@ -1,8 +1,10 @@
+import { z } from 'zod';
+
 /**
  * The part of the Google Ads Query Language that a product needs: SELECT, FROM, WHERE with AND, LIMIT. Rows are flat, keyed
  * by snake_case paths; answers are nested and camelCase, as REST gives them.
  */
-export type GaqlRow = Readonly<Record<string, string | number | undefined>>;
+export type GaqlRow = Readonly<Record<string, unknown>>;
 
 export interface GaqlQuery {
   readonly fields: readonly string[];
@@ -73,7 +75,9 @@ function parseCondition(text: string): GaqlCondition {
 }
 
 export const matches = ({ conditions }: GaqlQuery, row: GaqlRow): boolean =>
-  conditions.every(({ field, holds }) => holds(String(row[field] ?? '')));
+  conditions.every(({ field, holds }) => holds(textIn(row[field])));
+
+const textIn = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
 
 /** The selected fields, nested: `metrics.cost_micros` becomes `{ metrics: { costMicros } }`. int64 comes as a string. */
 export function project({ fields }: GaqlQuery, row: GaqlRow): Record<string, unknown> {
@@ -84,16 +88,15 @@ export function project({ fields }: GaqlQuery, row: GaqlRow): Record<string, unk
     const last = path.pop() ?? '';
     let at = result;
     for (const step of path) {
-      const next = at[step];
-      at = typeof next === 'object' ? next : (at[step] = {});
+      const next = nested.safeParse(at[step]);
+      at = next.success ? next.data : (at[step] = {});
     }
     at[last] = row[field];
   }
   return result;
 }
 
-interface Nested {
-  [name: string]: Nested | string | number;
-}
+type Nested = Record<string, unknown>;
+const nested = z.custom<Nested>((value) => typeof value === 'object' && value !== null);
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

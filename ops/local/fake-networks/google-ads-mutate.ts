@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { digitsOf } from './accounts.ts';
 import type { GoogleAdsFault } from './google-ads-errors.ts';
+import { wrongMask } from './google-ads-fields.ts';
 import {
   type ObjectKind,
   type ObjectStore,
@@ -95,6 +96,10 @@ export function planMutate(
   };
 
   return operations.map((operation, at): Planned => {
+    for (const each of Object.values(operation)) {
+      const wrong = wrongMask(each);
+      if (wrong !== undefined) return fault(at, 'fieldMaskError', wrong, 'updateMask');
+    }
     const { campaignBudgetOperation: b, campaignOperation: c, adGroupOperation: g, adGroupAdOperation: a } = operation;
     if (b?.create?.amountMicros !== undefined) {
       if (!/\/-\d+$/.test(b.create.resourceName))
@@ -130,12 +135,9 @@ export function planMutate(
       const { resourceName, ...fields } = content.update;
       const found = find(resourceName, 'ad');
       if (found === undefined) return notFound(at, 'adError');
-      if (content.updateMask !== maskOf(fields)) return fault(at, 'fieldMaskError', 'FIELD_NOT_FOUND', 'updateMask');
       return {
         apply: () => {
-          store.update(owner, found.id, {
-            ...settingsChange(found, fields),
-          });
+          store.update(owner, found.id, settingsChange(found, fields));
           return { adResult: { resourceName } };
         },
       };
@@ -250,11 +252,6 @@ export const statusOfState: Readonly<Record<string, string>> = {
 const NAMED = ['resourceName', 'name', 'status'];
 const settingsOf = (update: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(update).filter(([field]) => !NAMED.includes(field)));
-
-const maskOf = (fields: object): string =>
-  Object.keys(fields)
-    .map((field) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-    .join(',');
 
 const notFound = (at: number, family: string) =>
   fault(at, 'mutateError', 'RESOURCE_NOT_FOUND', `${family}: there is no such resource.`);
