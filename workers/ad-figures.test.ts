@@ -17,7 +17,12 @@ test('figures of ads add nothing to what their campaign has spent, in whatever o
   const ads1 = { objectId: 'ad-1', adSetId: 'set-1' };
   await s.addAdObjects('cmp-1', [{ objectId: 'set-1' }, ads1, { objectId: 'ad-2', adSetId: 'set-1' }]);
   await s.carryOutOpen();
-  const [set] = await s.meta.adObjects.list(s.account, 'ad_set', [campaign], s.signal());
+  const [set] = await s.meta.adObjects.list(
+    s.account,
+    'ad_set',
+    { campaignIds: [campaign], settingNames: [] },
+    s.signal(),
+  );
   // An ad of somebody else has its part in what the campaign spends.
   const outside = { parentId: set?.externalId ?? '', name: 'By hand', tag: '', settings: { creative: {} } };
   await s.meta.adObjects.create(s.account, 'ad', { ...outside, state: 'active' }, 'ab', s.signal());

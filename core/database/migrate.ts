@@ -43,6 +43,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0045-ads-followed': () => import('./migrations/0045-ads-followed.ts'),
   '0046-sealed-bodies': () => import('./migrations/0046-sealed-bodies.ts'),
   '0047-archive-parts': () => import('./migrations/0047-archive-parts.ts'),
+  '0051-compared-settings': () => import('./migrations/0051-compared-settings.ts'),
 };
 
 const provider: MigrationProvider = {

@@ -92,7 +92,12 @@ test('what is changed is told once, all of what was not told yet, also where a c
   assert.equal(await change(3, 'Germany', more), more);
   const made = async () => {
     const campaign = (await s.db.selectFrom('campaign_network_states').selectAll().executeTakeFirst())?.external_id;
-    const listed = await s.meta.adObjects.list(s.account, 'ad_set', [campaign ?? ''], s.signal());
+    const listed = await s.meta.adObjects.list(
+      s.account,
+      'ad_set',
+      { campaignIds: [campaign ?? ''], settingNames: [] },
+      s.signal(),
+    );
     return listed.map(({ name, state }) => `${name?.split(' (')[0]} ${state}`);
   };
   assert.equal(await s.carryOutOpen(), ['ad_set:set-1 new']);

@@ -39,7 +39,13 @@ export interface ListedAdObject extends NetworkAdObject {
   name: string | undefined;
   /** Ours, undefined where it has none: it was made by somebody else. */
   tag: string | undefined;
+  /** Of the settings that were asked about, those that the network shows; null for one that it has not. */
+  settings: Record<string, unknown>;
 }
+
+/** The settings with these names. */
+export const only = (names: readonly string[], settings: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)));
 
 /** Campaigns that a listing names in one call: TikTok takes no more. */
 const MAX_CAMPAIGNS = 100;
@@ -88,13 +94,18 @@ export interface NetworkAdObjects {
     at: { parentId: string; tag: string },
     signal: AbortSignal,
   ): Promise<NetworkAdObject[]>;
-  /** Every one in these campaigns that has not ended, and whose ad set has not. Complete, or it fails. */
+  /**
+   * Every one in these campaigns that has not ended, and whose ad set has not. Complete, or it fails.
+   * @param settingNames what is to be shown of their settings, as far as `comparable` knows it
+   */
   list(
     account: AdAccount,
     kind: AdObjectKind,
-    campaignIds: readonly string[],
+    { campaignIds, settingNames }: { campaignIds: readonly string[]; settingNames: readonly string[] },
     signal: AbortSignal,
   ): Promise<ListedAdObject[]>;
+  /** Those settings that a listing shows, as it would show them, by the names that they are told with. Calls nobody. */
+  comparable(kind: AdObjectKind, settings: Record<string, unknown>): Record<string, unknown>;
   /** Days of the ads in these campaigns, also of those that have ended: not all that a campaign has comes from an ad. */
   report(
     account: AdAccount,

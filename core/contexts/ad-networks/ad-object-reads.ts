@@ -1,5 +1,6 @@
-import { type Transaction, sql } from 'kysely';
+import { type Kysely, type Transaction, sql } from 'kysely';
 import type { HeldAdObject } from './compare-ad-objects.ts';
+import type { ShownSettings } from './compare-settings.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 import type { Database } from '../../database/tables.ts';
 
@@ -15,9 +16,14 @@ export async function readHeldAdObjects(
 ): Promise<HeldAdObject[]> {
   if (campaignIds.length === 0) return [];
   const { rows } = await sql<
-    Omit<HeldAdObject, 'changedAtMs' | 'syncedAtMs'> & { changedAt: Date; syncedAt: Date | null }
+    Omit<HeldAdObject, 'changedAtMs' | 'syncedAtMs' | 'shown'> & {
+      changedAt: Date;
+      syncedAt: Date | null;
+      shown: ShownSettings | null;
+    }
   >`
     select o.object_id as "objectId", o.kind, o.campaign_id as "campaignId", o.ad_set_id as "adSetId", o.name, o.state,
+      o.settings -> ${network} as settings, s.shown,
       o.version, o.updated_at as "changedAt", s.desired_version as "desiredVersion", s.status,
       s.external_id as "externalId", s.synced_at as "syncedAt"
     from ad_objects o left join ad_object_network_states s
@@ -26,11 +32,24 @@ export async function readHeldAdObjects(
       and (o.state <> 'ended' or s.external_id = any(${listedIds}::text[]))
     order by o.object_id
   `.execute(trx);
-  return rows.map(({ changedAt, syncedAt, ...row }) => ({
+  return rows.map(({ changedAt, syncedAt, shown, ...row }) => ({
     ...row,
+    shown: shown ?? {},
     changedAtMs: changedAt.getTime(),
     syncedAtMs: syncedAt?.getTime(),
   }));
+}
+
+/** Names of settings that a merchant's ad sets and ads have at a network, of those that have not ended. */
+export async function readSettingNames(
+  db: Kysely<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select distinct jsonb_object_keys(settings -> ${network}) as name from ad_objects
+    where merchant_id = ${merchantId} and state <> 'ended' and jsonb_typeof(settings -> ${network}) = 'object' order by 1
+  `.execute(db);
+  return rows.map(({ name }) => name);
 }
 
 export interface OutsideAdObject {

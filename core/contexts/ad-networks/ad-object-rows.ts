@@ -1,7 +1,7 @@
 import { type Transaction, sql } from 'kysely';
 import type { DesiredAdObject } from './ad-object-effect.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { type AdObjectKey, type KnownListing, objectKeyOf } from './compare-ad-objects.ts';
+import { type AdObjectDifferences, type AdObjectKey, type KnownListing, objectKeyOf } from './compare-ad-objects.ts';
 import { type AdObjectState, type HeldContent, readAdObjectStates, readNetworkStates } from './reads.ts';
 import type { AdNetworkId } from '../campaigns/events.ts';
 import { type AdObjectRow, readAdObjects } from '../campaigns/reads.ts';
@@ -133,7 +133,7 @@ export async function forgetAdObjects(
   if (missing.length === 0) return;
   await trx
     .updateTable('ad_object_network_states')
-    .set({ status: 'pending', desired_version: 0, external_id: null, actual_state: null, held: null })
+    .set({ status: 'pending', desired_version: 0, external_id: null, actual_state: null, held: null, shown: null })
     .where('merchant_id', '=', merchantId)
     .where('ad_network_id', '=', network)
     .where(
@@ -156,6 +156,38 @@ export async function noteRenamed(
     update ad_object_network_states set desired_version = 0, held = jsonb_set(held, '{name}', '""')
     where merchant_id = ${merchantId} and ad_network_id = ${network} and held is not null
       and object_id = any(${renamed.map(({ objectId }) => objectId)}::text[])
+  `.execute(trx);
+}
+
+/** What is set otherwise at a network is told of anew, as if it were not set there. */
+export async function noteAltered(
+  trx: Transaction<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+  altered: AdObjectDifferences['altered'],
+): Promise<void> {
+  if (altered.length === 0) return;
+  await sql`
+    update ad_object_network_states s set desired_version = 0,
+      held = jsonb_set(held, '{settings}', (held -> 'settings') - array(select jsonb_array_elements_text(a.settings)))
+    from unnest(${altered.map(({ objectId }) => objectId)}::text[],
+      ${altered.map(({ settings }) => JSON.stringify(settings))}::jsonb[]) as a (object_id, settings)
+    where s.merchant_id = ${merchantId} and s.ad_network_id = ${network} and s.object_id = a.object_id
+      and s.held is not null
+  `.execute(trx);
+}
+
+/** What a network shows otherwise than it was told, so that it is told of it only once. */
+export async function noteShown(
+  trx: Transaction<Database>,
+  { merchantId, network }: { merchantId: string; network: AdNetworkId },
+  shown: AdObjectDifferences['shown'],
+): Promise<void> {
+  if (shown.length === 0) return;
+  await sql`
+    update ad_object_network_states s set shown = nullif(n.shown, '{}'::jsonb)
+    from unnest(${shown.map(({ objectId }) => objectId)}::text[],
+      ${shown.map((each) => JSON.stringify(each.shown))}::jsonb[]) as n (object_id, shown)
+    where s.merchant_id = ${merchantId} and s.ad_network_id = ${network} and s.object_id = n.object_id
   `.execute(trx);
 }
 

@@ -19,7 +19,12 @@ async function setUp() {
     { objectId: 'ad-2', adSetId: 'set-1' },
   ]);
   await s.carryOutOpen();
-  const [set] = await s.meta.adObjects.list(s.account, 'ad_set', [campaign], s.signal());
+  const [set] = await s.meta.adObjects.list(
+    s.account,
+    'ad_set',
+    { campaignIds: [campaign], settingNames: [] },
+    s.signal(),
+  );
   const outside = {
     parentId: set?.externalId ?? '',
     name: 'By hand',

@@ -6,6 +6,7 @@ import { type HeldAdObject, type KnownListing, adObjectTag, compareAdObjects } f
 const at = { listedAtMs: 1_000_000, lagMs: 1_000, resting: new Set(['cmp']) };
 const set = (objectId: string, more: Partial<HeldAdObject> = {}): HeldAdObject => ({
   ...{ kind: 'ad_set', objectId, campaignId: 'cmp', adSetId: null, name: 'Germany', state: 'active', version: 3 },
+  ...{ settings: { bid: 5, geo: { countries: ['DE', 'AT'] } }, shown: {} },
   ...{ changedAtMs: 0, desiredVersion: 3, status: 'live', externalId: `x-${objectId}`, syncedAtMs: 0 },
   ...more,
 });
@@ -15,10 +16,20 @@ const there = (held: HeldAdObject, more: Partial<KnownListing> = {}): KnownListi
   const tag = adObjectTag('shop-1', held);
   const parentId = held.adSetId === null ? 'x-cmp' : `x-${held.adSetId}`;
   const name = taggedName(held.name, tag);
-  return { kind: held.kind, externalId: held.externalId ?? '', parentId, name, tag, state: 'active', ...more };
+  const settings = { bid: '5', geo: { countries: ['AT', 'DE'], more: true }, added: 1 };
+  return {
+    kind: held.kind,
+    externalId: held.externalId ?? '',
+    parentId,
+    name,
+    tag,
+    state: 'active',
+    settings,
+    ...more,
+  };
 };
 const compare = (held: HeldAdObject[], listing: KnownListing[]) => compareAdObjects('shop-1', held, listing, at);
-const nothing = { drifted: [], renamed: [], missing: [], toFollow: [], twins: [], outside: [] };
+const nothing = { drifted: [], renamed: [], altered: [], shown: [], missing: [], toFollow: [], twins: [], outside: [] };
 
 test('what is as desired differs in nothing; a state that is not is drift, a name that is not is told anew, and no name is none', () => {
   const [a, b] = [set('a'), ad('b', 'a')];
@@ -32,6 +43,28 @@ test('what is as desired differs in nothing; a state that is not is drift, a nam
   const ended = set('a', { state: 'ended' });
   assert.equal(compare([ended], []), nothing);
   assert.equal(compare([ended], [there(ended)]).drifted, [{ kind: 'ad_set', objectId: 'a' }]);
+});
+
+test('what is set otherwise is told anew, once for what the network then shows; what it does not show says nothing', () => {
+  const [a, b] = [set('a'), ad('b', 'a')];
+  const geo = { countries: ['AT'] };
+  const shown = { geo: { wanted: { countries: ['DE', 'AT'] }, there: geo } };
+  assert.equal(
+    compare([a, b], [there(a, { settings: { bid: 5, geo }, state: 'paused' }), there(b, { settings: {} })]),
+    {
+      ...nothing,
+      altered: [{ kind: 'ad_set', objectId: 'a', settings: ['geo'] }],
+      shown: [{ kind: 'ad_set', objectId: 'a', shown }],
+      toFollow: ['cmp'],
+    },
+  );
+  const told = set('a', { shown });
+  assert.equal(compare([told], [there(a, { settings: { geo } })]), nothing);
+  const other = { geo: { countries: [] } };
+  assert.equal(compare([told], [there(a, { settings: other })]).altered[0]?.settings, ['geo']);
+  assert.equal(compare([told], [there(a)]), { ...nothing, shown: [{ kind: 'ad_set', objectId: 'a', shown: {} }] });
+  const ended = set('a', { state: 'ended' });
+  assert.equal(compare([ended], [there(a, { settings: { geo } })]).altered, []);
 });
 
 test('with an ad set that is gone go the ads that it had, except those that were given up', () => {
@@ -62,6 +95,7 @@ test('twins are those with our tag that we do not go on with, and a number is to
     name: 'T',
     tag: undefined,
     state: 'active',
+    settings: {},
   };
   assert.equal(compare([a, b], [there(a), there(b), theirs]), { ...nothing, outside: [theirs] });
 });

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AdObjectKind, ListedAdObject } from './ad-object-network.ts';
+import { type ShownSettings, compareSettings } from './compare-settings.ts';
 import { campaignTag, taggedName } from './campaign-name.ts';
 import type { CampaignState } from './network.ts';
 
@@ -13,6 +15,10 @@ export interface HeldAdObject extends AdObjectKey {
   /** Of an ad. */
   adSetId: string | null;
   name: string;
+  /** Those that the network shows, as it would show them. */
+  settings: Record<string, unknown>;
+  /** What it showed when it was told of them again. */
+  shown: ShownSettings;
   state: CampaignState;
   version: number;
   changedAtMs: number;
@@ -31,9 +37,13 @@ export interface AdObjectDifferences {
   drifted: AdObjectKey[];
   /** What it holds under another name. */
   renamed: AdObjectKey[];
+  /** What it holds with other settings. */
+  altered: (AdObjectKey & { settings: string[] })[];
+  /** What it shows otherwise than it was told, of each where that is not as it was. */
+  shown: (AdObjectKey & { shown: ShownSettings })[];
   /** What the network does not have any more, and what has to go with it: ads of an ad set that is gone. */
   missing: AdObjectKey[];
-  /** Campaigns with something missing or renamed, or with something that the network was never told of. */
+  /** Campaigns with something missing, renamed or altered, or with something that the network was never told of. */
   toFollow: string[];
   /** What carries our tag and is not the one that we go on with. */
   twins: { kind: AdObjectKind; externalId: string }[];
@@ -66,6 +76,8 @@ export function compareAdObjects(
 
   const drifted: HeldAdObject[] = [];
   const renamed: HeldAdObject[] = [];
+  const altered = new Map<HeldAdObject, string[]>();
+  const shown: AdObjectDifferences['shown'] = [];
   const missing: HeldAdObject[] = [];
   const untold = held.filter(
     (each) =>
@@ -84,8 +96,17 @@ export function compareAdObjects(
     for (const twin of tagged) if (twin !== found) twins.push({ kind: twin.kind, externalId: twin.externalId });
     if (found === undefined) {
       if (state !== 'ended') missing.push(each);
-    } else if (state !== 'ended' && isRenamed(merchantId, each, found)) renamed.push(each);
-    else if (found.state !== state) drifted.push(each);
+      continue;
+    }
+    if (state !== 'ended') {
+      const settings = compareSettings(each.settings, found.settings, each.shown);
+      if (!isDeepStrictEqual(settings.shown, each.shown)) shown.push({ ...keyOf(each), shown: settings.shown });
+      const names = Object.keys(settings.drifted);
+      if (names.length > 0) altered.set(each, names);
+    }
+    if (state !== 'ended' && isRenamed(merchantId, each, found)) renamed.push(each);
+    // What is told of again is told of its state too.
+    else if (found.state !== state && !altered.has(each)) drifted.push(each);
   }
   const goneSets = new Set(missing.map(({ objectId }) => objectId));
   const isOpen = ({ status }: HeldAdObject) => status === 'live' || status === 'pending';
@@ -95,10 +116,13 @@ export function compareAdObjects(
   );
   const gone = [...missing, ...orphans];
   const isGone = new Set(gone.map(({ objectId }) => objectId));
-  const wrong = renamed.filter(({ objectId }) => !isGone.has(objectId));
+  const isThere = ({ objectId }: AdObjectKey) => !isGone.has(objectId);
+  const wrong = [...renamed, ...altered.keys()].filter(isThere);
   return {
-    drifted: drifted.filter(({ objectId }) => !isGone.has(objectId)).map(keyOf),
-    renamed: wrong.map(keyOf),
+    drifted: drifted.filter(isThere).map(keyOf),
+    renamed: renamed.filter(isThere).map(keyOf),
+    altered: [...altered].flatMap(([each, settings]) => (isThere(each) ? { ...keyOf(each), settings } : [])),
+    shown: shown.filter(isThere),
     missing: gone.map(keyOf),
     toFollow: [...new Set([...gone, ...wrong, ...untold].map(({ campaignId }) => campaignId))].toSorted(),
     twins,

@@ -171,7 +171,7 @@ for (const network of networks) {
     await adObjects.changeState(account, 'ad_set', set2, 'ended', signal());
     await adObjects.changeState(account, 'ad', ads[1] ?? '', 'ended', signal());
     const list = async (kind: 'ad_set' | 'ad', of: string[]) =>
-      (await adObjects.list(account, kind, of, signal()))
+      (await adObjects.list(account, kind, { campaignIds: of, settingNames: [] }, signal()))
         .map(({ externalId, parentId, name, tag, state }) => [externalId, parentId, name, tag, state].join(' '))
         .toSorted();
     const line = (externalId: string, parentId: string, n: number, state: string, name = `Nr ${n} (${tagOf(n)})`) =>

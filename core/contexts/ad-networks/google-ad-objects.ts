@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { type AdObjectKind, type ListedAdObject, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import {
+  type AdObjectKind,
+  type ListedAdObject,
+  type NetworkAdObjects,
+  byCampaigns,
+  only,
+} from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import type { GoogleCalls } from './google-audiences.ts';
 import { googleMask } from './google-mask.ts';
@@ -24,7 +30,7 @@ const listedAd = z.looseObject({
   adGroupAd: z.looseObject({
     resourceName: z.string(),
     status,
-    ad: z.looseObject({ finalUrlSuffix: z.string().default('') }).default({ finalUrlSuffix: '' }),
+    ad: z.looseObject({ finalUrlSuffix: z.string().default('') }).prefault({}),
   }),
   adGroup: z.looseObject({ id: z.string() }),
 });
@@ -33,6 +39,31 @@ const adDay = googleFigures.extend({ adGroupAd: z.looseObject({ resourceName: z.
 
 const collections = { ad_set: 'adGroups', ad: 'adGroupAds' } as const;
 const operations = { ad_set: 'adGroupOperation', ad: 'adGroupAdOperation' } as const;
+
+/** Fields that can be selected, by the settings that they are of: one that is not known would make the whole query fail. */
+const selectable: Readonly<Record<AdObjectKind, Readonly<Record<string, readonly string[]>>>> = {
+  ad_set: {
+    type: ['type'],
+    cpcBidMicros: ['cpc_bid_micros'],
+    cpmBidMicros: ['cpm_bid_micros'],
+    cpvBidMicros: ['cpv_bid_micros'],
+    percentCpcBidMicros: ['percent_cpc_bid_micros'],
+    targetCpaMicros: ['target_cpa_micros'],
+    targetCpmMicros: ['target_cpm_micros'],
+    targetRoas: ['target_roas'],
+    adRotationMode: ['ad_rotation_mode'],
+    trackingUrlTemplate: ['tracking_url_template'],
+    finalUrlSuffix: ['final_url_suffix'],
+  },
+  ad: {
+    finalUrls: ['final_urls'],
+    finalMobileUrls: ['final_mobile_urls'],
+    trackingUrlTemplate: ['tracking_url_template'],
+    displayUrl: ['display_url'],
+    responsiveSearchAd: ['headlines', 'descriptions', 'path1', 'path2'].map((field) => `responsive_search_ad.${field}`),
+  },
+};
+const resources = { ad_set: 'ad_group', ad: 'ad_group_ad.ad' } as const;
 
 /** Most kinds of ads have no name, so that an ad is found by the suffix of its URL, which reports of the shop show too. */
 const suffixOf = (tag: string): string => `lw_ad=${tag}`;
@@ -67,25 +98,32 @@ export function googleAdObjects({ query, mutate }: Pick<GoogleCalls, 'query' | '
   return {
     find,
 
-    list: (account, kind, campaignIds, signal) =>
+    comparable: (kind, settings) => only(Object.keys(selectable[kind]), settings),
+
+    list: (account, kind, { campaignIds, settingNames }, signal) =>
       byCampaigns<ListedAdObject>(campaignIds, async (ids) => {
+        const asked = Object.entries(selectable[kind]).filter(([name]) => settingNames.includes(name));
+        const more = asked.flatMap(([, fields]) => fields.map((field) => `, ${resources[kind]}.${field}`)).join('');
+        const shown = (of: Record<string, unknown>) =>
+          Object.fromEntries(asked.map(([name]) => [name, of[name] ?? null]));
         const within = `campaign.id IN (${ids.join(', ')}) AND ad_group.status != 'REMOVED'`;
         if (kind === 'ad_set') {
-          const gaql = `SELECT ad_group.id, ad_group.name, ad_group.status, campaign.id FROM ad_group WHERE ${within}`;
+          const gaql = `SELECT ad_group.id, ad_group.name, ad_group.status, campaign.id${more} FROM ad_group WHERE ${within}`;
           return (await query(account.accountId, gaql, signal)).map((row) => {
             const { adGroup, campaign } = parse(listedGroup, row);
             const { id, name, status: held } = adGroup;
-            return { externalId: id, parentId: campaign.id, name, tag: tagIn(name), state: states[held] };
+            const settings = shown(adGroup);
+            return { externalId: id, parentId: campaign.id, name, tag: tagIn(name), state: states[held], settings };
           });
         }
         const fields =
           'ad_group_ad.resource_name, ad_group_ad.status, ad_group_ad.ad.final_url_suffix, ad_group.id, ad_group.status';
-        const gaql = `SELECT ${fields} FROM ad_group_ad WHERE ${within} AND ad_group_ad.status != 'REMOVED'`;
+        const gaql = `SELECT ${fields}${more} FROM ad_group_ad WHERE ${within} AND ad_group_ad.status != 'REMOVED'`;
         return (await query(account.accountId, gaql, signal)).map((row) => {
           const { adGroupAd, adGroup } = parse(listedAd, row);
           const { resourceName, status: held, ad } = adGroupAd;
           const of = { externalId: lastOf(resourceName), parentId: adGroup.id, name: undefined };
-          return { ...of, tag: tagInSuffix(ad.finalUrlSuffix), state: states[held] };
+          return { ...of, tag: tagInSuffix(ad.finalUrlSuffix), state: states[held], settings: shown(ad) };
         });
       }),
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import { type AdObjectKind, type NetworkAdObjects, byCampaigns, only } from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
 import { metaFigures, metaInsights, readMetaFigures } from './meta-figures.ts';
@@ -16,6 +16,17 @@ const adDay = metaFigures.extend({ ad_id: z.string() });
 const inCampaigns = (ids: readonly string[]) => ({ field: 'campaign.id', operator: 'IN', value: ids });
 const collections = { ad_set: 'adsets', ad: 'ads' } as const;
 const parents = { ad_set: 'campaign_id', ad: 'adset_id' } as const;
+/** Fields that can be read as they are written, but for numbers that are read as text and what Meta adds by itself. */
+const readable: Readonly<Record<AdObjectKind, readonly string[]>> = {
+  ad_set: [
+    ...['targeting', 'billing_event', 'optimization_goal', 'bid_amount', 'bid_strategy', 'bid_constraints'],
+    ...['daily_budget', 'lifetime_budget', 'attribution_spec', 'promoted_object', 'destination_type', 'pacing_type'],
+    ...['frequency_control_specs', 'daily_min_spend_target', 'daily_spend_cap', 'dsa_beneficiary', 'dsa_payor'],
+  ],
+  ad: ['creative', 'conversion_domain'],
+};
+const creativeById = z.looseObject({ creative_id: z.string() });
+
 /** Archived ones are shown only to whoever asks for them. */
 const everyStatus = [
   'ACTIVE',
@@ -72,10 +83,18 @@ export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
         });
       }),
 
-    list: ({ accountId }, kind, campaignIds, signal) =>
+    comparable(kind, settings) {
+      const { creative, ...rest } = only(readable[kind], settings);
+      // A creative is shown by its id, so that one which is described in the call cannot be told from another.
+      const named = creativeById.safeParse(creative).data;
+      return named === undefined ? rest : { ...rest, creative: { id: named.creative_id } };
+    },
+
+    list: ({ accountId }, kind, { campaignIds, settingNames }, signal) =>
       byCampaigns(campaignIds, async (ids) => {
         const filtering = JSON.stringify([inCampaigns(ids)]);
-        const query = { fields: `id,name,status,${parents[kind]}`, filtering };
+        const asked = readable[kind].filter((name) => settingNames.includes(name));
+        const query = { fields: ['id', 'name', 'status', parents[kind], ...asked].join(','), filtering };
         const rows = await all(`act_${accountId}/${collections[kind]}`, query, signal);
         return rows.flatMap((row) => {
           const found = shown.safeParse(row);
@@ -84,7 +103,9 @@ export function metaAdObjects({ call, all }: MetaCalls): NetworkAdObjects {
           const parentId = found.data[parents[kind]];
           if (parentId === undefined) throw notUnderstood(false, new Error(`no ${parents[kind]} of ${id}`));
           const state = metaStates[status];
-          return state === 'ended' ? [] : [{ externalId: id, parentId, name, tag: tagIn(name), state }];
+          if (state === 'ended') return [];
+          const settings = Object.fromEntries(asked.map((field) => [field, found.data[field] ?? null]));
+          return [{ externalId: id, parentId, name, tag: tagIn(name), state, settings }];
         });
       }),
   };

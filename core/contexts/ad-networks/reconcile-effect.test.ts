@@ -134,7 +134,7 @@ test('ad sets and ads are compared too: drift, what is gone with what is under i
     ...['ad:ad-1 held', 'ad_set:set-1 held', 'ad_set:set-2 new', `twin/ad/${twin} new`, 'ad:ad-3 new'],
   ]);
   const listed = async (kind: 'ad_set' | 'ad') =>
-    (await adObjects.list(s.account, kind, [campaign], s.signal()))
+    (await adObjects.list(s.account, kind, { campaignIds: [campaign], settingNames: [] }, s.signal()))
       .map(({ externalId, parentId, name, state }) => [externalId, parentId, name?.split(' (')[0], state].join(' '))
       .toSorted();
   const [newSet, newAd] = [await idOf('set-2'), await idOf('ad-3')];
@@ -171,7 +171,12 @@ test('what a network was never told of is told, and nothing is said about ads of
   await s.carryOutOpen();
   const reconcile = () => s.carryOut({ objectKey: 'reconcile', desired: { kind: 'reconcile' } });
   s.time.aheadMs = 3_600_000;
-  const [ad] = await s.meta.adObjects.list(s.account, 'ad', [await externalIdOf()], s.signal());
+  const [ad] = await s.meta.adObjects.list(
+    s.account,
+    'ad',
+    { campaignIds: [await externalIdOf()], settingNames: [] },
+    s.signal(),
+  );
   await s.meta.adObjects.changeState(s.account, 'ad', ad?.externalId ?? '', 'paused', s.signal());
   await s.db.updateTable('campaign_network_states').set({ status: 'pending' }).execute();
   await reconcile();

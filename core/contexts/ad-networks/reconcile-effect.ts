@@ -1,6 +1,14 @@
+import type { Kysely } from 'kysely';
 import type { AdAccounts } from './accounts.ts';
-import { followAdObjects, forgetAdObjects, noteRenamed, replaceOutsideAdObjects } from './ad-object-rows.ts';
-import { readHeldAdObjects } from './ad-object-reads.ts';
+import {
+  followAdObjects,
+  forgetAdObjects,
+  noteAltered,
+  noteRenamed,
+  noteShown,
+  replaceOutsideAdObjects,
+} from './ad-object-rows.ts';
+import { readHeldAdObjects, readSettingNames } from './ad-object-reads.ts';
 import { tagIn } from './campaign-name.ts';
 import { type HeldCampaign, compareWithListing } from './compare.ts';
 import { type KnownListing, compareAdObjects, objectKeyOf } from './compare-ad-objects.ts';
@@ -11,6 +19,7 @@ import { readHeldCampaigns } from './reads.ts';
 import { endTwin } from './twin-effect.ts';
 import { markEndedOutside, recordReconciliation, replaceOutsideCampaigns } from './writes.ts';
 import { declareIntents, rearmIntents } from '../../database/intents.ts';
+import type { Database } from '../../database/tables.ts';
 import { type Clock, dayOf } from '../../runtime/clock.ts';
 
 interface Listed {
@@ -30,8 +39,13 @@ const TWIN_DEADLINE_MS = 30_000;
  * desired, twins are ended, and what was made outside is listed for the merchant and otherwise left alone. Ad sets and ads
  * that are gone are made again, under campaigns that are not.
  */
-export function createReconcileEffect(options: { accounts: AdAccounts; clock: Clock; lagMs?: number }): NetworkEffect {
-  const { accounts, clock, lagMs = LAG_MS } = options;
+export function createReconcileEffect(options: {
+  accounts: AdAccounts;
+  clock: Clock;
+  db: Kysely<Database>;
+  lagMs?: number;
+}): NetworkEffect {
+  const { accounts, clock, db, lagMs = LAG_MS } = options;
   const handover = createHandover<Listed>();
   return {
     async send(network, call, signal) {
@@ -39,9 +53,11 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
       const listedAtMs = clock.now();
       const campaigns = await network.listCampaigns(account, signal);
       const tagged = campaigns.filter(({ name }) => tagIn(name) !== undefined).map(({ externalId }) => externalId);
+      const settingNames = await readSettingNames(db, { merchantId: call.merchantId, network: network.id });
+      const asked = { campaignIds: tagged, settingNames };
       const adObjects: KnownListing[] = [];
       for (const kind of ['ad_set', 'ad'] as const)
-        for (const each of await network.adObjects.list(account, kind, tagged, signal))
+        for (const each of await network.adObjects.list(account, kind, asked, signal))
           adObjects.push({ kind, ...each });
       handover.put(call.idempotencyKey, { currency: account.currency, listedAtMs, campaigns, adObjects });
       return { externalId: 'listing', actual: { campaigns: campaigns.length, adObjects: adObjects.length } };
@@ -65,12 +81,16 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
       );
       const at = { merchantId, destination, network: network.id };
       const here = inCampaigns(listed.adObjects, held);
-      const heldObjects = await readHeldAdObjects(
+      const rows = await readHeldAdObjects(
         trx,
         at,
         held.map(({ campaignId }) => campaignId),
         here.map(({ externalId }) => externalId),
       );
+      const heldObjects = rows.map((each) => ({
+        ...each,
+        settings: network.adObjects.comparable(each.kind, each.settings),
+      }));
       const resting = standing(held, listed.campaigns);
       const objects = compareAdObjects(merchantId, heldObjects, here, { ...lag, resting });
       await replaceOutsideAdObjects(trx, at, objects.outside, context.now);
@@ -83,6 +103,8 @@ export function createReconcileEffect(options: { accounts: AdAccounts; clock: Cl
         context.now,
       );
       await noteRenamed(trx, at, objects.renamed);
+      await noteAltered(trx, at, objects.altered);
+      await noteShown(trx, at, objects.shown);
       await forgetAdObjects(trx, at, objects.missing, context.now);
       await followAdObjects(trx, { merchantId, campaignIds: objects.toFollow, network: network.id }, context);
       const { eventId, correlationId, traceparent } = call;

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { ShownSettings } from './compare-settings.ts';
 import type { HeldContent } from './reads.ts';
 import type { CampaignParameters } from '../campaigns/events.ts';
 
@@ -34,6 +35,8 @@ export interface AdNetworksTables {
     synced_at: Date | null;
     /** Name and settings as the network holds them, as far as is known, or as it is asked to make them. */
     held: ColumnType<HeldContent | null, string | null, string | null>;
+    /** What it showed of settings that it was told of again. */
+    shown: ColumnType<ShownSettings | null, string | null | undefined, string | null>;
   };
   /** Since when a command has waited for a product that is not known yet. */
   campaign_product_waits: { merchant_id: string; event_id: string; since: Date };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AdObjectKind, type NetworkAdObjects, byCampaigns } from './ad-object-network.ts';
+import { type AdObjectKind, type NetworkAdObjects, byCampaigns, only } from './ad-object-network.ts';
 import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
@@ -19,6 +19,10 @@ const listedGroup = z
 const listedAd = z
   .looseObject({ ad_id: z.string(), ad_name: z.string(), adgroup_id: z.string(), ...said })
   .transform((row) => ({ ...row, id: row.ad_id, name: row.ad_name, parentId: row.adgroup_id }));
+/** A bid counts only in a call that says its type too; without it TikTok leaves it as it was and says nothing. */
+const boundToType = ['bid_price', 'conversion_bid_price'];
+/** What calls are made with and listings have no word for. */
+const unshown = ['request_id', 'operation_status'];
 const paths = { ad_set: 'adgroup', ad: 'ad' } as const;
 
 export function tiktokAdObjects(
@@ -31,9 +35,9 @@ export function tiktokAdObjects(
       kind === 'ad_set'
         ? await all('adgroup/get', query, listedGroup, signal)
         : await all('ad/get', query, listedAd, signal);
-    return rows.map(({ id, name, parentId, operation_status: status, secondary_status: secondary }) => {
+    return rows.map(({ id, name, parentId, operation_status: status, secondary_status: secondary, ...row }) => {
       const state = secondary.endsWith('_DELETE') ? ('ended' as const) : states[status];
-      return { externalId: id, name, parentId, state };
+      return { externalId: id, name, parentId, state, row };
     });
   };
 
@@ -55,7 +59,8 @@ export function tiktokAdObjects(
     async change({ accountId }, kind, externalId, { parentId, name, settings, changed }, signal) {
       if (kind === 'ad_set') {
         const own = { advertiser_id: accountId, adgroup_id: externalId, adgroup_name: name };
-        await post('adgroup/update', { ...changed, ...own }, anything, signal);
+        const bids = boundToType.some((name) => name in changed) ? only(['bid_type'], settings) : {};
+        await post('adgroup/update', { ...bids, ...changed, ...own }, anything, signal);
         return;
       }
       // An ad is written as a whole.
@@ -87,11 +92,20 @@ export function tiktokAdObjects(
         return rows.map((row) => ({ externalId: row.dimensions.ad_id, ...readTiktokFigures(row) }));
       }),
 
-    list: (account, kind, campaignIds, signal) =>
+    comparable: (_, settings) =>
+      only(
+        Object.keys(settings).filter((name) => !unshown.includes(name)),
+        settings,
+      ),
+
+    list: (account, kind, { campaignIds, settingNames }, signal) =>
       byCampaigns(campaignIds, async (ids) => {
         const filtering = { campaign_ids: ids, primary_status: 'STATUS_NOT_DELETE' };
         const rows = await listed(account, kind, filtering, signal);
-        return rows.filter(({ state }) => state !== 'ended').map((row) => ({ ...row, tag: tagIn(row.name) }));
+        return rows.flatMap(({ row, ...each }) =>
+          // It shows everything that it has a word for; what a row leaves out may be something that no row shows.
+          each.state === 'ended' ? [] : { ...each, tag: tagIn(each.name), settings: only(settingNames, row) },
+        );
       }),
   };
 }

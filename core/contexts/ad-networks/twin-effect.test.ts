@@ -22,8 +22,8 @@ test('a twin is ended as what it is, on every network', async () => {
     const end = ({ objectKey, desired }: ReturnType<typeof endTwin>) =>
       s.carryOut({ destination: `ad-network:${network.id}`, objectKey, desired });
     const left = async () => {
-      const sets = await adObjects.list(s.account, 'ad_set', [campaign], s.signal());
-      const ads = await adObjects.list(s.account, 'ad', [campaign], s.signal());
+      const sets = await adObjects.list(s.account, 'ad_set', { campaignIds: [campaign], settingNames: [] }, s.signal());
+      const ads = await adObjects.list(s.account, 'ad', { campaignIds: [campaign], settingNames: [] }, s.signal());
       const campaigns = await network.listCampaigns(s.account, s.signal());
       return [campaigns, sets, ads].map(({ length }) => length);
     };

@@ -130,7 +130,7 @@ export async function recordReconciliation(
     ended_outside: endedOutside.length,
     outside: outside.length,
     ad_objects: compared.adObjects,
-    ad_objects_drifted: objects.drifted.length + objects.renamed.length,
+    ad_objects_drifted: objects.drifted.length + objects.renamed.length + objects.altered.length,
     ad_objects_missing: objects.missing.length,
     ad_objects_twins: objects.twins.length,
     ad_objects_outside: objects.outside.length,

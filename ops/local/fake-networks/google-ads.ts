@@ -9,6 +9,7 @@ import type { Refusals } from './faults.ts';
 import { type GaqlQuery, type GaqlRow, matches, parseGaql, project } from './gaql.ts';
 import { errorResponse, quotaFault, statusOf } from './google-ads-errors.ts';
 import { mutateRequest, planMutate, statusOfState } from './google-ads-mutate.ts';
+import { isSelectable, settingsRow } from './google-ads-fields.ts';
 import type { NetworkParts } from './network.ts';
 import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
 
@@ -180,6 +181,18 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
         requestId,
       );
     }
+    const unknown = query.fields.find((field) => !isSelectable(field));
+    if (unknown !== undefined)
+      return errorResponse(
+        'INVALID_ARGUMENT',
+        [
+          {
+            errorCode: { queryError: 'UNRECOGNIZED_FIELD' },
+            message: `Unrecognized field in the query: '${unknown}'.`,
+          },
+        ],
+        requestId,
+      );
     const rows = rowsOf(owner, query).filter((row) => matches(query, row));
     const results = rows.map((row) => project(query, row));
     const fieldMask = query.fields.join(',');
@@ -203,6 +216,7 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
       }
       case 'ad_group':
         return store.list(owner, 'ad_set').map((each) => ({
+          ...settingsRow('ad_group', each),
           'ad_group.id': each.id,
           'ad_group.name': textOf(each, 'name'),
           'ad_group.status': statusOfState[textOf(each, 'status')],
@@ -228,6 +242,7 @@ export function googleAdsRoutes({ store, accounts, faults }: NetworkParts) {
   function adRow(owner: Owner, ad: StoredObject): GaqlRow {
     const group = store.get(owner, textOf(ad, 'parentId'));
     return {
+      ...settingsRow('ad_group_ad.ad', ad),
       'ad_group_ad.resource_name': `customers/${owner.account}/adGroupAds/${textOf(ad, 'parentId')}~${ad.id}`,
       'ad_group_ad.status': statusOfState[textOf(ad, 'status')],
       'ad_group_ad.ad.name': textOf(ad, 'name'),

@@ -191,7 +191,11 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
             filtering.data.some(({ field }) => field === 'effective_status'),
         )
         .filter((each) => filtering.data.every((filter) => passes(lineageOf(store, each), filter)));
-      const data = found.slice(after, after + limit).map(show);
+      const fields = (c.req.query('fields') ?? 'id').split(',');
+      const unknown = fields.find((field) => !knownFields.has(field));
+      if (unknown !== undefined)
+        return metaError({ code: 100, message: `Tried accessing nonexisting field (${unknown})` });
+      const data = found.slice(after, after + limit).map((each) => ({ ...settingsOf(each, fields), ...show(each) }));
       const next =
         after + limit < found.length
           ? { cursors: { before: String(after), after: String(after + limit) }, next: 'more' }
@@ -325,6 +329,29 @@ export function metaRoutes({ store, accounts, faults }: NetworkParts) {
   }
 
   return api;
+}
+
+/** What may be asked for of campaigns, ad sets and ads. */
+const knownFields = new Set([
+  ...['id', 'name', 'status', 'effective_status', 'daily_budget', 'campaign_id', 'adset_id', 'start_time', 'stop_time'],
+  ...['targeting', 'billing_event', 'optimization_goal', 'bid_amount', 'bid_strategy', 'bid_constraints', 'creative'],
+  ...['lifetime_budget', 'attribution_spec', 'promoted_object', 'destination_type', 'pacing_type', 'end_time'],
+  ...['frequency_control_specs', 'daily_min_spend_target', 'daily_spend_cap', 'dsa_beneficiary', 'dsa_payor'],
+  ...['conversion_domain'],
+]);
+const amounts = ['daily_budget', 'lifetime_budget', 'daily_min_spend_target', 'daily_spend_cap'];
+
+/** Settings as they are read: amounts as text, a creative by its id, and more about targeting than was said. */
+function settingsOf({ id, fields }: StoredObject, asked: readonly string[]): Record<string, unknown> {
+  const held = z.record(z.string(), z.unknown()).catch({}).parse(fields['settings']);
+  const creative = z.looseObject({ creative_id: z.string().default(`9${id}`) });
+  const shown = Object.entries(held).flatMap(([name, value]): [string, unknown][] => {
+    if (!asked.includes(name)) return [];
+    if (name === 'creative') return [[name, { id: creative.parse(value).creative_id }]];
+    if (name === 'targeting') return [[name, { ...Object(value), targeting_automation: { advantage_audience: 0 } }]];
+    return [[name, amounts.includes(name) ? String(value) : value]];
+  });
+  return Object.fromEntries(shown);
 }
 
 /** `lineage` begins with the object itself. */

@@ -5,10 +5,11 @@ import { type ObjectStore, type Owner, type StoredObject, lineageOf, settingsCha
 import { type TiktokCall, answer, ok, operationOf, page, pageOf } from './tiktok-answers.ts';
 
 const name = z.string().min(1).max(512);
+const adGroupName = name.refine((text) => !/\p{Extended_Pictographic}/u.test(text), { error: 'cannot contain emoji' });
 const adGroupCreation = z.looseObject({
   advertiser_id: z.string(),
   campaign_id: z.string(),
-  adgroup_name: name,
+  adgroup_name: adGroupName,
   operation_status: z.enum(['ENABLE', 'DISABLE']).default('ENABLE'),
   request_id: z.string().optional(),
 });
@@ -23,13 +24,19 @@ const adCreation = z.looseObject({
 const adGroupChange = z.looseObject({
   advertiser_id: z.string(),
   adgroup_id: z.string(),
-  adgroup_name: name.optional(),
+  adgroup_name: adGroupName.optional(),
 });
 const adChange = z.looseObject({
   advertiser_id: z.string(),
   adgroup_id: z.string(),
   creatives: z.array(z.looseObject({ ad_id: z.string(), ad_name: name })).length(1),
 });
+
+/** A bid without its type is left out, and nobody is told. */
+const withoutUntypedBids = (settings: Record<string, unknown>): Record<string, unknown> =>
+  settings['bid_type'] === 'BID_TYPE_CUSTOM'
+    ? settings
+    : Object.fromEntries(Object.entries(settings).filter(([field]) => !/^(conversion_)?bid_price$/.test(field)));
 
 /** Ad groups and ads. */
 export function addTiktokAds(
@@ -47,7 +54,12 @@ export function addTiktokAds(
       const { campaign_id: parentId, adgroup_name: called, operation_status: operation, ...rest } = wanted;
       if (store.get(owner, parentId) === undefined) return answer(40_002, 'campaign_id: does not exist.');
       const { advertiser_id: _, request_id: requestId, ...settings } = rest;
-      const fields = { name: called, status: operation === 'ENABLE' ? 'ACTIVE' : 'PAUSED', parentId, settings };
+      const fields = {
+        name: called,
+        status: operation === 'ENABLE' ? 'ACTIVE' : 'PAUSED',
+        parentId,
+        settings: withoutUntypedBids(settings),
+      };
       return ok({ adgroup_id: once(owner, requestId, () => store.create(owner, 'ad_set', fields)).id });
     }),
   );
@@ -71,7 +83,7 @@ export function addTiktokAds(
   api.post('/adgroup/update/', (c) =>
     call(c, adGroupChange, (owner, { adgroup_id: id, adgroup_name: called, ...wanted }) => {
       const settings = Object.entries(wanted).filter(([field]) => field !== 'advertiser_id');
-      return changeObject(owner, id, undefined, called, Object.fromEntries(settings));
+      return changeObject(owner, id, undefined, called, withoutUntypedBids(Object.fromEntries(settings)));
     }),
   );
   api.post('/ad/update/', (c) =>
@@ -92,6 +104,7 @@ export function addTiktokAds(
     }),
   );
 
+  const heldSettings = z.record(z.string(), z.unknown()).catch({});
   const filteredIds = z.array(z.string()).min(1).max(100).optional();
   const objectFilter = z.looseObject({
     campaign_ids: filteredIds,
@@ -120,6 +133,7 @@ export function addTiktokAds(
           if (!isWanted) return [];
           const word = kind === 'ad' ? 'AD' : 'ADGROUP';
           return {
+            ...heldSettings.parse(each.fields['settings']),
             campaign_id: campaignId,
             adgroup_id: groupId,
             [idField]: each.id,

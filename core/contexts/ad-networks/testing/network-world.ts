@@ -3,6 +3,7 @@ import { createAdAccounts, derivedAccountId } from '../accounts.ts';
 import { followAdObjects } from '../ad-object-rows.ts';
 import { connectAdNetworks, sameCredentials } from '../connect.ts';
 import { createAdNetworkDriver } from '../driver.ts';
+import type { AdNetworkId } from '../../campaigns/events.ts';
 import type { AdAccount, AdNetwork } from '../network.ts';
 import { recordLive } from '../writes.ts';
 import { declareIntents } from '../../../database/intents.ts';
@@ -12,8 +13,8 @@ import type { Emission } from '../../../events/handler.ts';
 import { dayOf, systemClock } from '../../../runtime/clock.ts';
 import { createWorld } from '../../../testing/world.ts';
 
-/** A merchant with an account at Meta, and the driver's calls made and recorded as an effect actor would. */
-export async function setUpNetwork() {
+/** A merchant with an account at a network, and the driver's calls made and recorded as an effect actor would. */
+export async function setUpNetwork(networkId: AdNetworkId = 'meta') {
   const world = await createWorld();
   const { db } = world.postgres;
   const time = { aheadMs: 0 };
@@ -23,10 +24,10 @@ export async function setUpNetwork() {
   const networks = connectAdNetworks({ baseUrl: world.networksUrl, credentials: sameCredentials('t'), clock });
   const accounts = createAdAccounts({ clock, accountIdOf: () => Promise.resolve(account.accountId) });
   const driver = createAdNetworkDriver({ networks, accounts, clock, db });
-  const meta = networks.find(({ id }) => id === 'meta');
-  if (meta === undefined) throw new Error('there is no Meta');
+  const meta = networks.find(({ id }) => id === networkId);
+  if (meta === undefined) throw new Error(`there is no ${networkId}`);
   const signal = () => AbortSignal.timeout(20_000);
-  const destination = 'ad-network:meta';
+  const destination = `ad-network:${networkId}`;
 
   const callOf = (more: Partial<EffectCall>): EffectCall => ({
     merchantId,
@@ -68,7 +69,7 @@ export async function setUpNetwork() {
   const follow = async (trx: Transaction<Database>, campaignId: string): Promise<void> => {
     const wishes: Wish[] = [];
     const context = { intend: (wish: Wish) => void wishes.push(wish) };
-    await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: 'meta' }, context);
+    await followAdObjects(trx, { merchantId, campaignIds: [campaignId], network: networkId }, context);
     await declare(trx, wishes);
   };
   const declare = async (trx: Transaction<Database>, wishes: readonly Wish[]): Promise<void> => {
@@ -85,6 +86,7 @@ export async function setUpNetwork() {
     account,
     driver,
     networks,
+    /** The one that the merchant is at. */
     meta: meta satisfies AdNetwork,
     time,
     clock,
@@ -113,13 +115,16 @@ export async function setUpNetwork() {
     /** Declares what of a campaign's ad sets and ads has changed. */
     follow: (campaignId: string): Promise<void> => db.transaction().execute((trx) => follow(trx, campaignId)),
     /** Ad sets and ads of a campaign as they are to be, and their intents; an ad comes after its ad set. */
-    async addAdObjects(campaignId: string, objects: { objectId: string; adSetId?: string }[]): Promise<void> {
+    async addAdObjects(
+      campaignId: string,
+      objects: { objectId: string; adSetId?: string; settings?: Record<string, unknown> }[],
+    ): Promise<void> {
       const now = new Date(clock.now());
-      const settings = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'REACH', creative: {} };
-      const rows = objects.map(({ objectId, adSetId }) => ({
+      const usual = { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'REACH', creative: {} };
+      const rows = objects.map(({ objectId, adSetId, settings = usual }) => ({
         ...{ merchant_id: merchantId, object_id: objectId, campaign_id: campaignId, ad_set_id: adSetId ?? null },
         ...{ kind: adSetId === undefined ? ('ad_set' as const) : ('ad' as const), state: 'active' as const },
-        ...{ name: `Name of ${objectId}`, settings: JSON.stringify({ meta: settings }) },
+        ...{ name: `Name of ${objectId}`, settings: JSON.stringify({ [networkId]: settings }) },
         ...{ created_at: now, updated_at: now },
       }));
       await db.transaction().execute(async (trx) => {
@@ -141,7 +146,7 @@ export async function setUpNetwork() {
           .values({
             merchant_id: merchantId,
             campaign_id: campaignId,
-            ad_network_id: 'meta',
+            ad_network_id: networkId,
             desired_state: 'active',
             desired_event_id: 'event-1',
             desired: JSON.stringify(desired),
@@ -154,7 +159,7 @@ export async function setUpNetwork() {
           [{ merchantId, destination, objectKey: campaignId, desired, ...event, ...context }],
           now,
         );
-        await recordLive(trx, call, 'meta', result, now);
+        await recordLive(trx, call, networkId, result, now);
         await trx
           .updateTable('intents')
           .set({ state: 'done', external_id: result.externalId })
