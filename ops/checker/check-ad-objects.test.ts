@@ -48,6 +48,17 @@ test('what ended before it was made is nowhere', () => {
   assert.equal(say({ askedAdObjects: [set, ad, never] }), []);
 });
 
+test('what ended with its ad set needs no end of its own', () => {
+  const ended = [...calls, call('ad_set', 'update', '2', { status: 'ENDED' })];
+  const states = [state('set', '2', 'ended'), state('ad', '2~3', 'ended')];
+  const asked: AskedAdObject[] = [
+    { ...set, state: 'ended' },
+    { ...ad, state: 'ended' },
+  ];
+  assert.equal(say({ askedAdObjects: asked, adObjectStates: states, calls: ended }), []);
+  assert.equal(say({ askedAdObjects: asked, adObjectStates: states }).length, 2);
+});
+
 const one = 'ad set set of shop-1 on google_ads';
 const other = 'ad ad of shop-1 on google_ads';
 const changed = (kind: NetworkCall['kind'], id: string, body: NetworkCall['body']) => ({

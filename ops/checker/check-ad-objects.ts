@@ -35,8 +35,9 @@ export function checkAdObjects(
         adSetId === undefined
           ? campaigns.get(keyOf(merchantId, campaignId, network))
           : states.get(keyOf(merchantId, adSetId, network))?.externalId;
+      const isEnded = (id: string) => heldAfter(callsOf.get(keyOf(network, id)) ?? [])['status'] === 'ENDED';
       const own = callsOf.get(keyOf(network, atNetwork(state))) ?? [];
-      const wrong = whatIsWrong(asked, network, { state, parent: parent ?? '', own });
+      const wrong = whatIsWrong(asked, network, { state, parent: parent ?? '', own, isEnded });
       const name = `${asked.kind === 'ad' ? 'ad' : 'ad set'} ${objectId} of ${merchantId} on ${network}`;
       findings.push(...wrong.map((what) => ({ kind: 'lost' as const, what: `${name} ${what}` })));
     }
@@ -49,11 +50,14 @@ export function checkAdObjects(
 /** Google calls an ad by its ad group too: `123~456`. */
 const atNetwork = (state: AdObjectState | undefined): string => /[^~]*$/.exec(state?.externalId ?? '')?.[0] ?? '';
 
-function whatIsWrong(
-  asked: AskedAdObject,
-  network: AdNetworkId,
-  { state, parent, own }: { state: AdObjectState | undefined; parent: string; own: readonly NetworkCall[] },
-): string[] {
+interface Held {
+  readonly state: AdObjectState | undefined;
+  readonly parent: string;
+  readonly own: readonly NetworkCall[];
+  readonly isEnded: (externalId: string) => boolean;
+}
+
+function whatIsWrong(asked: AskedAdObject, network: AdNetworkId, { state, parent, own, isEnded }: Held): string[] {
   // It may have ended before it was made.
   if (asked.state === 'ended' && own.length === 0) return [];
   if (state === undefined) return ['has no state'];
@@ -61,6 +65,8 @@ function whatIsWrong(
   if (status !== 'live' || actualState !== asked.state)
     return [`should be ${asked.state} but is ${status}, there ${actualState ?? 'nothing'}`];
   const held = heldAfter(own);
+  // What lies under something that has ended has ended with it.
+  if (asked.state === 'ended' && isEnded(parent)) return [];
   if (held['status'] !== statusAtNetwork[asked.state])
     return [`should be ${asked.state} but the network has ${String(held['status'])}`];
   // What has ended is not told of changes any more.

@@ -139,7 +139,7 @@ function stepsOf(networks: readonly AdNetworkId[], random: Random): AdStep[] {
         settings: settings(kind, 'later', [random.pick([networks[0] ?? 'meta', ...networks])]),
       };
     });
-  const last = made.at(-1);
+  const last = made.findLast(({ kind }) => kind === random.pick(['ad', 'ad_set']));
   return [
     ...made,
     // What overtakes the making is a change like any other.

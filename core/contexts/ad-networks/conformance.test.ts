@@ -125,6 +125,7 @@ for (const network of networks) {
       ad_set: { targeting: {}, billing_event: 'IMPRESSIONS', optimization_goal: 'LINK_CLICKS' },
       ad: network.id === 'google_ads' ? { finalUrls: ['https://shop.example/1'] } : { creative: {} },
     };
+    const kept = { ad_set: '', ad: '' };
     let parentId = campaignId;
     for (const kind of ['ad_set', 'ad'] as const) {
       const { adObjects } = network;
@@ -146,7 +147,11 @@ for (const network of networks) {
       parentId = await adObjects.create(account, kind, { ...fields, name: `B (${tag}0)` }, key(), signal());
       const unfit = { ...fields, parentId: '999' };
       assert.is((await failureOf(adObjects.create(account, kind, unfit, key(), signal()))).code, 'effect.rejected');
+      kept[kind] = parentId;
     }
+    // An ad that has ended with its ad set is as it should be.
+    for (const kind of ['ad_set', 'ad'] as const)
+      await network.adObjects.changeState(account, kind, kept[kind], 'ended', signal());
   });
 
   test(`${network.id}: ad sets and ads are listed by the campaigns they are in, complete, without what has ended`, async () => {

@@ -4,6 +4,7 @@ import { tagIn } from './campaign-name.ts';
 import { notUnderstood } from './http.ts';
 import type { AdAccount } from './network.ts';
 import type { TiktokCalls } from './tiktok-audiences.ts';
+import { LanewayError } from '../../runtime/errors.ts';
 import { readTiktokFigures, tiktokAdDay, tiktokReport } from './tiktok-figures.ts';
 
 const operation = z.enum(['ENABLE', 'DISABLE', 'DELETE']);
@@ -68,13 +69,22 @@ export function tiktokAdObjects(
       await post('ad/update', { advertiser_id: accountId, adgroup_id: parentId, creatives }, anything, signal);
     },
 
-    async changeState({ accountId }, kind, externalId, state, signal) {
+    async changeState(account, kind, externalId, state, signal) {
       const body = {
-        advertiser_id: accountId,
+        advertiser_id: account.accountId,
         [`${paths[kind]}_ids`]: [externalId],
         operation_status: operations[state],
       };
-      await post(`${paths[kind]}/status/update`, body, anything, signal);
+      try {
+        await post(`${paths[kind]}/status/update`, body, anything, signal);
+      } catch (error) {
+        // What was deleted before, or with what it belongs to, takes no status, not even this one.
+        const refused = error instanceof LanewayError && error.code === 'effect.rejected';
+        if (state !== 'ended' || !refused) throw error;
+        const filtering = { [`${paths[kind]}_ids`]: [externalId], primary_status: 'STATUS_ALL' };
+        const [held] = await listed(account, kind, filtering, signal);
+        if (held?.state !== 'ended') throw error;
+      }
     },
 
     async find(account, kind, { parentId, tag }, signal) {

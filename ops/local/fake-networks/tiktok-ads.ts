@@ -69,27 +69,31 @@ export function addTiktokAds(
     parentId: string | undefined,
     called: string | undefined,
     settings: Record<string, unknown>,
+    said: Record<string, unknown>,
   ) => {
     const found = store.get(owner, id);
     if (found === undefined || (parentId !== undefined && textOf(found, 'parentId') !== parentId))
       return answer(40_002, `${id}: does not exist.`);
-    if (textOf(found, 'status') === 'ENDED') return answer(40_002, 'It has been deleted.');
+    if (lineageOf(store, found).some((of) => textOf(of, 'status') === 'ENDED'))
+      return answer(40_002, 'It has been deleted.');
     store.update(owner, id, {
       ...(called === undefined ? {} : { name: called }),
       ...settingsChange(found, settings),
     });
-    return ok({});
+    return ok(said);
   };
   api.post('/adgroup/update/', (c) =>
     call(c, adGroupChange, (owner, { adgroup_id: id, adgroup_name: called, ...wanted }) => {
       const settings = Object.entries(wanted).filter(([field]) => field !== 'advertiser_id');
-      return changeObject(owner, id, undefined, called, withoutUntypedBids(Object.fromEntries(settings)));
+      const given = withoutUntypedBids(Object.fromEntries(settings));
+      return changeObject(owner, id, undefined, called, given, { adgroup_id: id, adgroup_name: called });
     }),
   );
   api.post('/ad/update/', (c) =>
     call(c, adChange, (owner, { adgroup_id: parentId, creatives: [creative] }) => {
       const { ad_id: id = '', ad_name: called, ...settings } = creative ?? {};
-      return changeObject(owner, id, parentId, called, settings);
+      const said = { ad_ids: [id], creatives: [{ ...settings, ad_id: id, ad_name: called }] };
+      return changeObject(owner, id, parentId, called, settings, said);
     }),
   );
   api.post('/ad/create/', (c) =>
@@ -109,6 +113,7 @@ export function addTiktokAds(
   const objectFilter = z.looseObject({
     campaign_ids: filteredIds,
     adgroup_ids: filteredIds,
+    ad_ids: filteredIds,
     primary_status: z.string().default('STATUS_NOT_DELETE'),
   });
   for (const [path, kind, idField, nameField] of [
@@ -128,6 +133,7 @@ export function addTiktokAds(
           const isWanted =
             filter.campaign_ids?.includes(campaignId) !== false &&
             filter.adgroup_ids?.includes(groupId) !== false &&
+            filter.ad_ids?.includes(each.id) !== false &&
             // Deleted ones, and what belongs to them, are shown only to whoever asks for all.
             (filter.primary_status === 'STATUS_ALL' || !deleted);
           if (!isWanted) return [];

@@ -9,7 +9,7 @@ import type { Refusals } from './faults.ts';
 import type { NetworkParts } from './network.ts';
 import { addTiktokAds } from './tiktok-ads.ts';
 import { type TiktokCall, answer, ok, operationOf, page, pageOf } from './tiktok-answers.ts';
-import { type Owner, type StoredObject, numberOf, textOf } from './object-store.ts';
+import { type Owner, type StoredObject, lineageOf, numberOf, textOf } from './object-store.ts';
 
 /** For this long a `request_id` is remembered: the same call again then gives the first one's answer. */
 const REQUEST_MEMORY_MS = 10_000;
@@ -124,8 +124,8 @@ export function tiktokRoutes({ store, accounts, faults }: NetworkParts) {
       const asked = z.array(z.string()).parse(wanted[field]);
       const known = asked.flatMap((id) => store.get(owner, id) ?? []);
       if (known.length < asked.length) return answer(40_002, `${field}: does not exist.`);
-      if (known.some((each) => textOf(each, 'status') === 'ENDED' && wanted.operation_status !== 'DELETE'))
-        return answer(40_002, 'It has been deleted.');
+      const isDeleted = (each: StoredObject) => lineageOf(store, each).some((of) => textOf(of, 'status') === 'ENDED');
+      if (known.some(isDeleted)) return answer(40_002, 'The status of what has been deleted cannot be modified.');
       for (const each of known) store.update(owner, each.id, { status: stateOf[wanted.operation_status] });
       return ok({ [field]: asked, status: wanted.operation_status });
     });
