@@ -29,7 +29,7 @@ export interface AdPlan {
 
 const eventsPerShop = 250;
 const fewestShops = 3;
-const mostShops = 40;
+const mostShops = 12;
 
 /** What each network is told first, and what a merchant changes of it later. */
 const words: Readonly<Record<AdNetworkId, Record<Kind, Record<'first' | 'later', (random: Random) => object>>>> = {

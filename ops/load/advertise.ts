@@ -28,12 +28,11 @@ export interface AdvertiseOptions {
   readonly pauseMs?: number;
 }
 
-const shopsAtOnce = 3;
 const requestMs = 15_000;
 /** A gateway that stays away for longer fails the run. */
 const patienceMs = 120_000;
 /** For so long a shop waits to see its ads on the networks before it goes on all the same. */
-const lookMs = 15_000;
+const lookMs = 10_000;
 
 const created = z.looseObject({ campaign: z.looseObject({ campaignId: z.string() }) });
 const made = z.looseObject({ adSetId: z.string().optional(), adId: z.string().optional() });
@@ -60,16 +59,10 @@ export async function openAdvertisers(
   return keys;
 }
 
-/** Does through the gateway what the plans say, a few shops side by side; what has no answer is looked up or asked again. */
+/** Does through the gateway what the plans say, all shops side by side; what has no answer is looked up or asked again. */
 export async function advertise(plans: readonly AdPlan[], options: AdvertiseOptions): Promise<AskedAdObject[]> {
-  const waiting = [...plans];
-  const asked: AskedAdObject[] = [];
-  const work = async (): Promise<void> => {
-    for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift())
-      asked.push(...(await carryOut(plan, options)));
-  };
-  await Promise.all(Array.from({ length: shopsAtOnce }, work));
-  return asked;
+  const asked = await Promise.all(plans.map((plan) => carryOut(plan, options)));
+  return asked.flat();
 }
 
 async function carryOut(plan: AdPlan, options: AdvertiseOptions): Promise<AskedAdObject[]> {
