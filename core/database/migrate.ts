@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 47;
+export const schemaVersion = 48;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -43,6 +43,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0045-ads-followed': () => import('./migrations/0045-ads-followed.ts'),
   '0046-sealed-bodies': () => import('./migrations/0046-sealed-bodies.ts'),
   '0047-archive-parts': () => import('./migrations/0047-archive-parts.ts'),
+  '0048-report-rollups': () => import('./migrations/0048-report-rollups.ts'),
   '0051-compared-settings': () => import('./migrations/0051-compared-settings.ts'),
 };
 

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { fillRollups } from '../../core/database/migrations/0048-report-rollups.ts';
 import type { Database } from '../../core/database/tables.ts';
 
 export interface Extent {
@@ -31,6 +32,8 @@ export async function generateFacts(
     from weighed
   `.execute(db);
   // Built once at the end instead of kept row by row.
+  for (const table of ['ad_days', 'order_days', 'product_days'])
+    await sql`alter table ${sql.table(table)} disable trigger user`.execute(db);
   await sql`alter table ad_performance drop constraint ad_performance_pkey`.execute(db);
   for (let before = days - 1; before >= 0; before--) {
     await sql`
@@ -57,6 +60,10 @@ export async function generateFacts(
   `.execute(db);
   say('facts and their sums are there');
   await generateOrders(db, { days, lastDay });
+  await sql`analyze ad_days, order_days, product_days`.execute(db);
+  await fillRollups(db);
+  for (const table of ['ad_days', 'order_days', 'product_days'])
+    await sql`alter table ${sql.table(table)} enable trigger user`.execute(db);
   await sql`vacuum analyze`.execute(db);
   say('orders, products and their sums are there');
 }

@@ -92,7 +92,7 @@ if (parsed === undefined) {
   const lines = [
     `${result.facts} facts, ${result.orders} orders`,
     ...result.reports.map((r) => `by ${r.groupBy} over ${r.days} days: p50 ${r.p50Ms} ms, p95 ${r.p95Ms} ms`),
-    ...result.refresh.map((r) => `${r.changed} changed: ${r.p50Ms} ms, ${r.rowsTouched} rows touched`),
+    ...result.refresh.map((r) => `${r.changed} ${r.what} changed: ${r.p50Ms} ms, ${r.rowsTouched} rows touched`),
   ];
   process.stdout.write(`${parsed.json ? JSON.stringify(result) : lines.join('\n')}\n`);
 }

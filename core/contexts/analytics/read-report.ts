@@ -1,9 +1,9 @@
 import { type RawBuilder, type Transaction, sql } from 'kysely';
-import { z } from 'zod';
 import { countedOnce } from './counted-once.ts';
 import type { Database } from '../../database/tables.ts';
 import { minorToMicros } from '../../money/currency.ts';
 import { productFigures } from './report-products.ts';
+import { type Stretches, stretchesOf } from './stretches.ts';
 
 export const reportGroups = ['day', 'network', 'campaign', 'product'] as const;
 export type ReportGroup = (typeof reportGroups)[number];
@@ -40,24 +40,13 @@ export interface ReportRow {
   asOf: Date;
 }
 
-const whole = z.string().transform((text) => BigInt(text));
-const sums = z.object({
-  day: z.string().nullable(),
-  adNetworkId: z.string().nullable(),
-  campaignId: z.string().nullable(),
-  productId: z.string().nullable(),
-  title: z.string().nullable(),
-  brand: z.string().nullable(),
-  currency: z.string(),
-  impressions: whole,
-  clicks: whole,
-  conversions: z.number(),
-  spendMicros: whole,
-  orders: whole,
-  units: whole.nullable(),
-  revenueMinor: whole,
-  asOf: z.date(),
-});
+/** Sums as text: they may leave what a number holds. */
+interface Sums
+  extends Omit<ReportRow, Whole | 'units' | 'revenueMicros' | Ratio>, Record<Whole | 'revenueMinor', string> {
+  units: string | null;
+}
+type Whole = 'impressions' | 'clicks' | 'spendMicros' | 'orders';
+type Ratio = 'roas' | 'ctr' | 'cpaMicros' | 'cpcMicros' | 'cpmMicros';
 
 /** A merchant's report over days, both inclusive. At most `limit` rows, by group and currency. */
 export async function readReport(
@@ -65,12 +54,17 @@ export async function readReport(
   merchantId: string,
   { from, to, groupBy, limit }: { from: string; to: string; groupBy: ReportGroup; limit: number },
 ): Promise<ReportRow[]> {
-  const range = sql`merchant_id = ${merchantId} and day between ${from}::date and ${to}::date`;
-  const figures = groupBy === 'product' ? productFigures(range) : campaignFigures(range, groupBy);
+  const stretches = stretchesOf(from, to);
+  const figures = {
+    day: () => networkFigures(merchantId, stretches, sql`day::text as day, null::text as network`),
+    network: () => networkFigures(merchantId, stretches, sql`null::text as day, ad_network_id as network`),
+    campaign: () => campaignFigures(merchantId, stretches),
+    product: () => productFigures(merchantId, stretches),
+  }[groupBy]();
   // How many rows the steps of a report make, the planner cannot know: it expects one or two, and would compare each with
-  // each.
-  await sql`select set_config('enable_nestloop', 'off', true)`.execute(trx);
-  const { rows } = await sql`
+  // each. A few MB hold those of a year.
+  await sql`select set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)`.execute(trx);
+  const { rows } = await sql<Sums>`
     with figures as (${figures})
     select day, network as "adNetworkId", campaign as "campaignId", product as "productId", title, brand, currency,
       sum(impressions)::text as impressions, sum(clicks)::text as clicks, sum(conversions)::float8 as conversions,
@@ -80,28 +74,49 @@ export async function readReport(
     order by day, network collate "C", campaign collate "C", product collate "C", currency collate "C", title collate "C",
       brand collate "C" limit ${limit}
   `.execute(trx);
-  return rows.map((row) => withRatios(sums.parse(row)));
+  return rows.map(withRatios);
 }
 
-function campaignFigures(range: RawBuilder<unknown>, groupBy: Exclude<ReportGroup, 'product'>): RawBuilder<unknown> {
-  const key = {
-    day: sql`day::text as day, null::text as network, null::text as campaign`,
-    network: sql`null::text as day, ad_network_id as network, null::text as campaign`,
-    campaign: sql`null::text as day, ad_network_id as network, campaign_id as campaign`,
-  }[groupBy];
-  const rest = sql`${key}, null::text as product, null::text as title, null::text as brand, null::bigint as units`;
-  // By campaign, the account is none.
-  const chosen = groupBy === 'campaign' ? sql`not is_account` : countedOnce(range);
+const noProduct = sql`null::text as product, null::text as title, null::text as brand, null::bigint as units`;
+const noAds = sql`0 as impressions, 0 as clicks, 0 as conversions, 0 as spend_micros`;
+
+function networkFigures(merchantId: string, { allDays }: Stretches, key: RawBuilder<unknown>): RawBuilder<unknown> {
+  const range = sql`merchant_id = ${merchantId} and ${allDays}`;
+  const rest = sql`${key}, null::text as campaign, ${noProduct}, currency`;
   return sql`
-    select ${rest}, currency, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
-    from ad_days where ${range} and ${chosen}
+    select ${rest}, impressions, clicks, conversions, spend_micros, 0 as orders, 0 as revenue_minor, as_of
+    from ad_network_days where ${range} and ${countedOnce(range)}
     union all
-    select ${rest}, currency, 0, 0, 0, 0, orders, revenue_minor, as_of from order_days where ${range}
+    select ${rest}, ${noAds}, orders, revenue_minor, as_of from order_network_days where ${range}
   `;
 }
 
-function withRatios({ revenueMinor, ...row }: z.infer<typeof sums>): ReportRow {
-  const revenueMicros = revenueMinor * minorToMicros(1, row.currency);
+/** What is of an account as a whole is of no campaign. */
+function campaignFigures(merchantId: string, { byMonth: { whole, otherDays } }: Stretches): RawBuilder<unknown> {
+  const key = sql`null::text as day, ad_network_id as network, campaign_id as campaign, ${noProduct}, currency`;
+  const ads = sql`${key}, impressions, clicks, conversions::numeric, spend_micros, 0 as orders, 0 as revenue_minor, as_of`;
+  const orders = sql`${key}, ${noAds}, orders, revenue_minor, as_of`;
+  return sql`
+    select ${ads} from ad_months where merchant_id = ${merchantId} and ${whole}
+    union all
+    select ${ads} from ad_days where merchant_id = ${merchantId} and ${otherDays} and not is_account
+    union all
+    select ${orders} from order_months where merchant_id = ${merchantId} and ${whole}
+    union all
+    select ${orders} from order_days where merchant_id = ${merchantId} and ${otherDays}
+  `;
+}
+
+function withRatios({ revenueMinor, ...texts }: Sums): ReportRow {
+  const revenueMicros = BigInt(revenueMinor) * minorToMicros(1, texts.currency);
+  const row = {
+    ...texts,
+    impressions: BigInt(texts.impressions),
+    clicks: BigInt(texts.clicks),
+    spendMicros: BigInt(texts.spendMicros),
+    orders: BigInt(texts.orders),
+    units: texts.units === null ? null : BigInt(texts.units),
+  };
   return {
     ...row,
     revenueMicros,

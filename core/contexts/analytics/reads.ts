@@ -21,8 +21,8 @@ export async function readPerformanceTotals(
   const range = sql`merchant_id = ${merchantId} and day between ${from}::date and ${to}::date`;
   const { rows } = await sql<PerformanceTotal>`
     select ad_network_id as "adNetworkId", currency, sum(impressions)::bigint as impressions,
-      sum(clicks)::bigint as clicks, sum(conversions) as conversions, sum(spend_micros)::bigint as "spendMicros"
-    from ad_days where ${range} and ${countedOnce(range)}
+      sum(clicks)::bigint as clicks, sum(conversions)::float8 as conversions, sum(spend_micros)::bigint as "spendMicros"
+    from ad_network_days where ${range} and ${countedOnce(range)}
     group by ad_network_id, currency order by ad_network_id, currency
   `.execute(trx);
   return rows;

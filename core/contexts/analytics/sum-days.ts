@@ -4,7 +4,8 @@ import type { Database } from '../../database/tables.ts';
 /**
  * Sums by campaign and day, made again from their rows in the transaction that changed one of these: the work follows what
  * changed, and a sum can never be off by an event that came twice. A merchant's lane is worked by one owner at a time, so
- * that two recomputations of one key do not meet. Rows are locked by key in byte order.
+ * that two recomputations of one key do not meet. Rows are locked by key in byte order. What reports read of longer times
+ * follows by triggers, which add the differences that these statements make (`migrations/0048-report-rollups.ts`).
  */
 export interface CampaignDay {
   merchantId: string;

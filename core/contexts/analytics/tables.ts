@@ -97,6 +97,8 @@ export interface AnalyticsTables {
     orders: number;
     units: number;
     revenue_minor: number;
+    /** Its share of what the campaign spent on the day; triggers keep it, and all tables below. */
+    spend_micros: Generated<number>;
     as_of: Date;
   };
   /**
@@ -116,4 +118,35 @@ export interface AnalyticsTables {
     spend_micros: number;
     as_of: Date;
   };
+  /** Sums of `ad_days` by network, of accounts apart from those of campaigns. */
+  ad_network_days: AdSums & { day: string; is_account: boolean };
+  /** Sums of `ad_days` by month, which is its first day, without accounts. */
+  ad_months: AdSums & { month: string; campaign_id: string };
+  /** Sums of `order_days` by network. */
+  order_network_days: OrderSums & { day: string; ad_network_id: string };
+  order_months: OrderSums & { month: string; ad_network_id: string; campaign_id: string };
+  /** Sums of `product_days` by third of a month, which begin on the 1st, the 11th and the 21st. */
+  product_thirds: OrderSums & { third: string; product_id: string; units: number; spend_micros: number };
+}
+
+interface AdSums {
+  merchant_id: string;
+  ad_network_id: string;
+  currency: string;
+  /** How many rows are in the sums. */
+  parts: number;
+  impressions: number;
+  clicks: number;
+  conversions: string;
+  spend_micros: number;
+  as_of: Date;
+}
+
+interface OrderSums {
+  merchant_id: string;
+  currency: string;
+  parts: number;
+  orders: number;
+  revenue_minor: number;
+  as_of: Date;
 }
