@@ -6,7 +6,7 @@ import type { ReportFigures } from './recompute-reports.ts';
 export async function readReportFigures(db: Kysely<Database>): Promise<ReportFigures> {
   const spend = await sql<{ key: string; amount: string }>`
     select merchant_id || ' ' || day || ' ' || ad_network_id || ' ' || currency as key, sum(spend_micros)::text as amount
-    from (select *, bool_or(not is_account) over (partition by merchant_id, day, ad_network_id, currency) as has_finer from ad_days) d
+    from (select *, bool_or(not is_account) over (partition by merchant_id, day, ad_network_id, currency) as has_finer from ad_network_days) d
     where not (is_account and has_finer) group by 1
   `.execute(db);
   const adSpend = await sql<{ key: string; amount: string }>`
@@ -18,7 +18,7 @@ export async function readReportFigures(db: Kysely<Database>): Promise<ReportFig
   const revenue = await sql<{ key: string; amount: string }>`
     select merchant_id || ' ' || coalesce(nullif(ad_network_id, ''), '-') || ' ' || currency as key,
       sum(revenue_minor)::text as amount
-    from order_days group by 1
+    from order_network_days group by 1
   `.execute(db);
   const figures = (rows: readonly { key: string; amount: string }[]) =>
     new Map(rows.map(({ key, amount }) => [key, Number(amount)]));
