@@ -61,7 +61,7 @@ export async function generateFacts(
   say('facts and their sums are there');
   await generateOrders(db, { days, lastDay });
   await sql`analyze ad_days, order_days, product_days`.execute(db);
-  await fillRollups(db);
+  await db.transaction().execute((trx) => fillRollups(trx));
   for (const table of ['ad_days', 'order_days', 'product_days'])
     await sql`alter table ${sql.table(table)} enable trigger user`.execute(db);
   await sql`vacuum analyze`.execute(db);

@@ -97,10 +97,13 @@ const changed = (operation: 'insert' | 'update' | 'delete', more: string): strin
     delete: `select distinct ${campaignDay} from old_rows`,
   })[operation];
 
-/** Makes all of them of the days that are there. */
+/** Makes all of them of the days that are there; to be called in a transaction. */
 export async function fillRollups(db: QueryExecutorProvider): Promise<void> {
+  // The planner takes few rows to agree in five columns, and would look each of very many up.
+  await sql`set local enable_nestloop = off`.execute(db);
   await sql.raw(shareAll).execute(db);
   for (const [from, all] of Object.entries(rollups)) for (const rollup of all) await fillRollup(db, from, rollup);
+  await sql`set local enable_nestloop to default`.execute(db);
 }
 
 /**
@@ -189,10 +192,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // The owner sees no rows of merchants otherwise.
   for (const table of Object.keys(rollups))
     await sql`alter table ${sql.table(table)} no force row level security`.execute(db);
-  await sql`set local enable_nestloop = off`.execute(db);
   await fillRollups(db);
   await sql`create index product_days_of_product on product_days (merchant_id, product_id, day)`.execute(db);
-  await sql`set local enable_nestloop = on`.execute(db);
   await keepRollups(db, 'ad_days', rollups.ad_days, (operation) =>
     shareSpend(changed(operation, 'is_account, spend_micros')),
   );
