@@ -87,8 +87,8 @@ const summaryOf = ({ faults, ...figures }: ChaosResult): string =>
       ([name, value]) => `${name.padEnd(18)}${typeof value === 'object' ? JSON.stringify(value) : value}`,
     ),
     ...faults.map(
-      ({ kind, target, recoveredMs }) =>
-        `${`${kind} ${target}`.padEnd(34)}commits again after ${recoveredMs ?? '-'} ms`,
+      ({ kind, target, recoveredMs, behindMs }) =>
+        `${`${kind} ${target}`.padEnd(34)}commits again after ${recoveredMs ?? '-'} ms, all who were behind after ${behindMs} ms`,
     ),
   ].join('\n');
 

@@ -214,6 +214,26 @@ test('a fault is recovered from when the next lane commits', () => {
   assert.is(judged.recoveredMs, 102);
 });
 
+test('a fault is behind only when every merchant that was behind at its end has been served, if not in trouble', () => {
+  const at = (merchantId: string, seq: number, atMs: number): Commit => ({
+    ...{ seq, merchantId, owner: 'o', worker: 'w', cursor: 1, transaction: `${merchantId}${seq}`, atMs },
+  });
+  const waits = history({
+    sent: [sent('e1', ['event'])],
+    accepted: [
+      { merchantId: M, eventId: 'e1', mseq: 1, atMs: 1_000 },
+      { merchantId: 'other', eventId: 'e1', mseq: 1, atMs: 1_000 },
+      { merchantId: 'later', eventId: 'e1', mseq: 1, atMs: 3_000 },
+    ],
+    commits: [at('other', 1, 2_100), at(M, 2, 4_500), at('later', 3, 9_000)],
+    faults: [{ kind: 'k', target: '', startedAtMs: 0, endedAtMs: 2_000 }],
+  });
+  const judged = checkHistory(waits);
+  assert.equal([judged.recoveries, judged.catchUps, judged.behindMs], [[100], [2_500], 2_500]);
+  const troubled = { ...waits, sent: [sent('e1', ['event'], { troubled: true })] };
+  assert.equal(checkHistory(troubled).catchUps, [100]);
+});
+
 test('a call by a worker whose lane another one is working is stale; one before or after is not', () => {
   const by = (seq: number, owner: string, worker: string) => ({ ...commit(seq, seq, `t${seq}`, owner), worker });
   const commits = [by(1, 'o1', 'a'), by(5, 'o2', 'b'), by(9, 'o2', 'b')];

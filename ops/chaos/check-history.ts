@@ -2,7 +2,7 @@ import { findInversions } from './find-inversions.ts';
 import { findMisses } from './find-misses.ts';
 import { findOverlaps } from './find-overlaps.ts';
 import type { History } from './history.ts';
-import { type Starvation, longestStarvation, recoveries } from './measure-waits.ts';
+import { type Starvation, catchingUp, longestStarvation, recoveries } from './measure-waits.ts';
 
 export interface Judgement {
   readonly overlaps: number;
@@ -16,6 +16,10 @@ export interface Judgement {
   readonly recoveredMs: number;
   /** Of each fault, in their order. */
   readonly recoveries: readonly (number | null)[];
+  /** The longest of `catchUps`. */
+  readonly behindMs: number;
+  /** Of each fault, how long after it the last merchant that was behind at its end was served. */
+  readonly catchUps: readonly number[];
   /** In words. */
   readonly findings: readonly string[];
 }
@@ -26,6 +30,7 @@ export function checkHistory(history: History): Judgement {
   const inversions = findInversions(history);
   const { lost, duplicateEffects } = findMisses(history);
   const recovered = recoveries(history.faults, history.commits);
+  const catchUps = catchingUp(history.faults, history);
   const starved = longestStarvation(history);
   return {
     overlaps: overlaps.length,
@@ -36,6 +41,8 @@ export function checkHistory(history: History): Judgement {
     ...(starved === undefined ? {} : { starved }),
     recoveredMs: Math.max(0, ...recovered.map((ms) => ms ?? 0)),
     recoveries: recovered,
+    behindMs: Math.max(0, ...catchUps),
+    catchUps,
     findings: [
       ...overlaps.map((what) => `overlap: ${what}`),
       ...inversions.map((what) => `inversion: ${what}`),

@@ -18,7 +18,7 @@ export interface Starvation {
  * event, or its last commit, to its next commit, counting only the slices of time in which somebody else's lane committed.
  * A wait for an event whose handlers were planned to fail or to wait does not count.
  */
-export function longestStarvation({ sent, accepted, commits }: History): Starvation | undefined {
+export function longestStarvation({ sent, accepted, commits }: Waiting): Starvation | undefined {
   const busySlices = new Map<number, Set<string>>();
   for (const { atMs, merchantId } of commits) {
     const slice = Math.floor(atMs / sliceMs);
@@ -26,21 +26,44 @@ export function longestStarvation({ sent, accepted, commits }: History): Starvat
     if (merchants === undefined) busySlices.set(slice, new Set([merchantId]));
     else merchants.add(merchantId);
   }
-  const troubled = new Set(sent.filter((s) => s.troubled).map((s) => keyOf(s.merchantId, s.eventId)));
-  const commitsOf = Map.groupBy(commits, ({ merchantId }) => merchantId);
   let longest: Starvation | undefined;
-  for (const [merchantId, events] of Map.groupBy(accepted, (a) => a.merchantId)) {
-    const own = events.toSorted((a, b) => a.mseq - b.mseq);
-    for (const { eventId, fromMs, toMs } of waitsOf(own, commitsOf.get(merchantId) ?? [], troubled)) {
-      let servedMs = 0;
-      for (let slice = Math.ceil(fromMs / sliceMs); slice < Math.floor(toMs / sliceMs); slice++) {
-        const merchants = busySlices.get(slice);
-        if (merchants !== undefined && (merchants.size > 1 || !merchants.has(merchantId))) servedMs += sliceMs;
-      }
-      if (servedMs > (longest?.servedMs ?? 0)) longest = { merchantId, eventId, fromMs, toMs, servedMs };
+  for (const { merchantId, eventId, fromMs, toMs } of allWaits({ sent, accepted, commits })) {
+    let servedMs = 0;
+    for (let slice = Math.ceil(fromMs / sliceMs); slice < Math.floor(toMs / sliceMs); slice++) {
+      const merchants = busySlices.get(slice);
+      if (merchants !== undefined && (merchants.size > 1 || !merchants.has(merchantId))) servedMs += sliceMs;
     }
+    if (servedMs > (longest?.servedMs ?? 0)) longest = { merchantId, eventId, fromMs, toMs, servedMs };
   }
   return longest;
+}
+
+type Waiting = Pick<History, 'sent' | 'accepted' | 'commits'>;
+
+/** The waits of all merchants, those for events without trouble. */
+function allWaits({ sent, accepted, commits }: Waiting): (Wait & { merchantId: string })[] {
+  const troubled = new Set(sent.filter((s) => s.troubled).map((s) => keyOf(s.merchantId, s.eventId)));
+  const commitsOf = Map.groupBy(commits, ({ merchantId }) => merchantId);
+  return [...Map.groupBy(accepted, (a) => a.merchantId)].flatMap(([merchantId, events]) => {
+    const own = events.toSorted((a, b) => a.mseq - b.mseq);
+    return waitsOf(own, commitsOf.get(merchantId) ?? [], troubled).map((wait) => ({ merchantId, ...wait }));
+  });
+}
+
+/**
+ * For each fault how long after its end the last of the merchants that were behind then had a commit, in milliseconds: the
+ * lanes of a worker that was killed wait for its leases, while those of the others are served. 0 where nobody was behind.
+ */
+export function catchingUp(faults: readonly Injected[], history: Waiting): number[] {
+  const waits = allWaits(history);
+  return faults.map(({ endedAtMs }) =>
+    Math.round(
+      waits.reduce(
+        (longest, { fromMs, toMs }) => (fromMs <= endedAtMs ? Math.max(longest, toMs - endedAtMs) : longest),
+        0,
+      ),
+    ),
+  );
 }
 
 interface Wait {

@@ -28,7 +28,7 @@ import { createProducers } from './send-load.ts';
 
 const workerBackDeadlineMs = 60_000;
 
-export interface ChaosResult extends Omit<Judgement, 'findings' | 'recoveries'> {
+export interface ChaosResult extends Omit<Judgement, 'findings' | 'recoveries' | 'catchUps'> {
   readonly seed: number;
   readonly events: number;
   readonly merchants: number;
@@ -52,6 +52,7 @@ export interface ChaosResult extends Omit<Judgement, 'findings' | 'recoveries'> 
   readonly stalled: boolean;
   readonly faults: readonly (Pick<InjectedFault, 'kind' | 'target' | 'afterEvents' | 'durationMs' | 'failure'> & {
     readonly recoveredMs: number | null;
+    readonly behindMs: number;
   })[];
 }
 
@@ -111,7 +112,7 @@ export async function runChaos(
 
   const emitted = partners?.emitted ?? [];
   const history = await readHistory(stack, [...sent, ...expectedEvents(emitted, chaosRegistry)], faults);
-  const { findings, recoveries, ...judgement } = checkHistory(history);
+  const { findings, recoveries, catchUps, ...judgement } = checkHistory(history);
   const starts = readStarts(stack.workers.map(({ name }) => startsFileOf(dataDir, name)));
   const count = (outcome: string) => history.ends.filter((end) => end.outcome === outcome).length;
   const result: ChaosResult = {
@@ -134,6 +135,7 @@ export async function runChaos(
     faults: faults.map(({ kind, target, afterEvents, durationMs, failure }, index) => ({
       ...{ kind, target, afterEvents, durationMs, failure },
       recoveredMs: recoveries[index] ?? null,
+      behindMs: catchUps[index] ?? 0,
     })),
   };
   return { result, findings: [...findings, ...(partners?.judgement.findings ?? [])] };
