@@ -16,9 +16,9 @@ import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from '.
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
 import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
-import { type WindowPlan, eventsUpTo, passed, shrink } from './window-plan.ts';
+import { type WindowPlan, eventsUpTo, passed, planUnsettled, shrink } from './window-plan.ts';
 import type { Clock } from '../core/runtime/clock.ts';
-import { LanewayError } from '../core/runtime/errors.ts';
+import { LanewayError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { newOwner } from '../core/runtime/ids.ts';
 
 /**
@@ -99,7 +99,7 @@ export interface VisitOptions {
 export async function workLane(deps: ActDependencies, merchantId: string, options: VisitOptions): Promise<LaneEnd> {
   const { careful, stop, tenure = newTenure(deps.worker) } = options;
   const visit: Visit = {
-    ...{ merchantId, tenure, stop, plan: [], weight: 1 },
+    ...{ merchantId, tenure, stop, plan: [], unsettled: undefined, weight: 1 },
     carefulLeft: careful ? deps.windowEvents : 0,
     deadly: careful ? await deps.inHand.take(merchantId) : undefined,
   };
@@ -159,12 +159,16 @@ interface Trace {
   events: readonly OpenedEvent[];
   alone: AloneInput | undefined;
   running: Pair | undefined;
+  /** All handlers ran, and what they decided is being written. */
+  settling: boolean;
   /** Where the lane stood; undefined until the fence was taken. */
   cursor: number | undefined;
 }
 
+const nothingYet = { alone: undefined, running: undefined, cursor: undefined };
+
 async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
-  const trace: Trace = { size: 0, events: [], alone: undefined, running: undefined, cursor: undefined };
+  const trace: Trace = { size: 0, events: [], settling: false, ...nothingYet };
   const deadlineMs = Math.max(deps.leaseMs / 2, deps.leaseMs - LEASE_MARGIN_MS);
   try {
     return await inLaneTransaction(deps.pool, deadlineMs, visit.stop, (trx, signal) =>
@@ -181,6 +185,8 @@ async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
       shrink(visit, trace.size, culprit ? trace.events.indexOf(error.culprit) : undefined);
       return { kind: 'again' };
     }
+    const refused = trace.settling && deadline === undefined && !isInfrastructureError(error);
+    if (refused && planUnsettled(visit, trace.size, trace.alone?.opened.row.mseq)) return { kind: 'again' };
     throw error;
   }
 }
@@ -253,6 +259,7 @@ async function takeStep(
   await executeTogether(deps, trx, [{ merchantId, events, held, ledger }], { ...base, note: noteOf(deps, visit) });
   const recount = open.length > 0 || ledger.deliveries.length > 0;
   const move = { cursor: last.mseq, cursorDay: last.day, recount };
+  trace.settling = true;
   await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], base.now);
   await spendTokens(trx, merchantId, lane, rows.length, base.now);
   afterCommit(visit, last.mseq, rows.length);
@@ -295,15 +302,14 @@ async function stepAlone(
   alone: Alone,
   trace: Trace,
 ): Promise<Step> {
-  const { merchantId } = visit;
-  const { deadly } = visit;
+  const { merchantId, tenure, deadly } = visit;
+  const lot = { merchantId, tenure, move: { cursor: lane.cursor, cursorDay: lane.cursorDay, recount: true } };
   if (deadly !== undefined && deadly.mseq === alone.opened.row.mseq) {
     visit.deadly = undefined;
     const deliveries = countDeath(alone, deadly.handler);
     if (deliveries.length > 0) {
       const ledger = { ...emptyLedger(), deliveries };
-      const stay = { cursor: lane.cursor, cursorDay: lane.cursorDay, recount: true };
-      await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move: stay }], alone.base.now);
+      await settle(trx, [{ ...lot, ledger }], alone.base.now);
       visit.tenure.expectedCursor = lane.cursor;
       return { kind: 'again' };
     }
@@ -316,11 +322,16 @@ async function stepAlone(
     ...(alone.only === undefined ? {} : { only: alone.only }),
     running: (pair) => (trace.running = pair),
     note: noteOf(deps, visit),
+    trySettling:
+      visit.unsettled === alone.opened.row.mseq
+        ? (ledger) => settle(trx, [{ ...lot, ledger }], alone.base.now)
+        : undefined,
     base: alone.base,
   };
   trace.size = 1;
   trace.alone = input;
   const result = await executeAlone(deps, trx, input);
+  trace.settling = true;
   return await settleAlone(visit, trx, lane, input, result);
 }
 

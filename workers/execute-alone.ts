@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { deadLetterRow } from '../core/events/dead-letter.ts';
 import type { HandlerDefinition } from '../core/events/definition.ts';
 import { type Outcome, skip } from '../core/events/handler.ts';
@@ -40,6 +41,11 @@ export interface AloneInput {
   running: (pair: Pair | undefined) => void;
   /** In a careful visit: called before each handler. */
   note: ((pair: Pair) => Promise<void>) | undefined;
+  /**
+   * Where settling the event failed before: writes what one handler decided, for a trial that is taken back, so that the
+   * failure is an attempt of the handler whose doing it is.
+   */
+  trySettling: ((ledger: Ledger) => Promise<void>) | undefined;
   base: { signal: AbortSignal; now: number };
 }
 
@@ -82,7 +88,7 @@ export async function executeAlone(
       conclude(input, handler, delivery, delivery.verdict, result);
       continue;
     }
-    const attempted = await attempt(deps, trx, input, handler, delivery);
+    const attempted = await attempt(deps, trx, input, handler, delivery, row !== undefined);
     decide(deps, input, handler, delivery, row !== undefined, attempted, result);
   }
   return result;
@@ -126,6 +132,7 @@ async function attempt(
   input: AloneInput,
   handler: HandlerDefinition,
   delivery: Delivery,
+  hadRow: boolean,
 ): Promise<{ end: Attempted; ledger: Ledger }> {
   const ledger = emptyLedger();
   if (delivery.crashes >= MAX_CRASHES) {
@@ -143,6 +150,11 @@ async function attempt(
   try {
     const module = moduleOf(deps, handler.name);
     const outcome = await handleOne(module, handler.name, input.opened.event, context);
+    if (input.trySettling !== undefined) {
+      const own: AloneResult = { ledger: emptyLedger(), passes: true };
+      decide(deps, input, handler, delivery, hadRow, { end: outcome, ledger }, own);
+      await trySettling(trx, handler.name, () => input.trySettling?.(own.ledger));
+    }
     await savepoint.releaseSavepoint('handler').execute();
     return { end: outcome, ledger };
   } catch (thrown) {
@@ -160,6 +172,23 @@ async function attempt(
   } finally {
     input.running(undefined);
   }
+}
+
+/** Undoes what was written, and with it the locks on what all merchants' outboxes share. */
+async function trySettling(
+  trx: LaneTransaction,
+  handler: string,
+  write: () => Promise<void> | undefined,
+): Promise<void> {
+  await sql`savepoint settling`.execute(trx);
+  try {
+    await write();
+  } catch (error) {
+    if (isInfrastructureError(error) || isStatementTimeout(error)) throw error;
+    const message = `what ${handler} decided cannot be written: ${coerceError(error).message}`;
+    throw new LanewayError('handler.failed', message, { retry: 'backoff', cause: error });
+  }
+  await sql`rollback to savepoint settling`.execute(trx);
 }
 
 function decide(

@@ -85,6 +85,18 @@ test('a relay whose shard was taken over marks nothing any more', async () => {
   assert.is((await read(world)).length, 0);
 });
 
+test('a refusal is recorded whatever its text holds', async () => {
+  await using world = await createWorld();
+  await append(world, ['m']);
+  const own = leases(world, 'own');
+  await own.tend(nothing);
+  const [head] = await read(world);
+  assert.ok(head);
+  await markRefused(world.postgres.db, 'own', [{ head, error: 'said \0 and stopped', retryInMs: undefined }]);
+  const { state, last_error } = await world.postgres.db.selectFrom('outbox').selectAll().executeTakeFirstOrThrow();
+  assert.equal([state, last_error], ['unsendable', 'said  and stopped']);
+});
+
 test('only heads are read, those behind a busy destination or a wait not at all, and every merchant has its turn', async () => {
   await using world = await createWorld();
   const inOneShard = Array.from({ length: 400 }, (_, n) => `m${n}`).filter((m) => shardOf(m, OUTBOX_SHARDS) === 3);

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../core/database/tables.ts';
+import { storableText } from '../core/runtime/errors.ts';
 
 /**
  * pending ─► sent         acknowledged by the destination; purged after a week
@@ -147,7 +148,7 @@ export async function markRefused(db: Kysely<Database>, owner: string, refused: 
       state = case when t.retry_in_ms is null then 'unsendable' else 'pending' end,
       not_before = now() + t.retry_in_ms * interval '1 millisecond'
     from unnest(${column((r) => r.head.merchantId)}::text[], ${column((r) => r.head.seq)}::bigint[],
-      ${column((r) => r.error)}::text[], ${column((r) => r.retryInMs ?? null)}::float8[])
+      ${column((r) => storableText(r.error))}::text[], ${column((r) => r.retryInMs ?? null)}::float8[])
       as t (merchant_id, seq, error, retry_in_ms)
     where o.merchant_id = t.merchant_id and o.seq = t.seq and o.state = 'pending'
       and exists (select from relay_leases l where l.shard = o.shard and l.owner = ${owner})

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { LanewayError } from '../runtime/errors.ts';
 import { type authenticationContext, envelopeSchema } from './envelope.ts';
 import { type Registry, currentVersion } from './registry.ts';
+import { findUnstorable, formatPath, mayBeUnstorable } from './unstorable.ts';
 
 export interface NewEvent {
   eventId: string;
@@ -31,8 +32,8 @@ export interface BuiltEvent {
 }
 
 /**
- * Serialises an event of ours in its current version. Throws `payload.invalid` for a payload that its own schema refuses:
- * what we would not accept we do not emit.
+ * Serialises an event of ours in its current version. Throws `payload.invalid` for a payload that its own schema refuses, or
+ * that no store would keep: what we would not accept we do not emit.
  */
 export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
   const definition = registry.get(event.eventType);
@@ -61,13 +62,20 @@ export function buildEvent(registry: Registry, event: NewEvent): BuiltEvent {
       'payload.invalid',
       `${event.eventType} cannot be emitted: ${fault?.path.join('.') ?? ''}: ${fault?.message ?? 'invalid'}`,
     );
+  const body = JSON.stringify(envelope.data);
+  const [unstorable] = mayBeUnstorable(body) ? findUnstorable(envelope.data, 1) : [];
+  if (unstorable !== undefined)
+    throw new LanewayError(
+      'payload.invalid',
+      `${event.eventType} cannot be emitted: ${formatPath(unstorable.path)}: ${unstorable.message}`,
+    );
   return {
     eventId: event.eventId,
     eventType: event.eventType,
     merchantId: lane,
     destination: definition.topic === undefined ? `queue:${definition.queue}` : `topic:${definition.topic}`,
     attributes: messageAttributes(event.eventType, definition.routingKey, lane, definition.priority),
-    body: Buffer.from(JSON.stringify(envelope.data), 'utf8'),
+    body: Buffer.from(body, 'utf8'),
   };
 }
 

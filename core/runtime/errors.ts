@@ -105,24 +105,40 @@ const MAX_MESSAGE = 1_000;
 /** The one place where an unknown throwable becomes one of ours. */
 export function coerceError(thrown: unknown, fallback: ErrorCode = 'handler.failed'): LanewayError {
   if (thrown instanceof LanewayError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : `threw ${typeof thrown}: ${String(thrown)}`;
-  return new LanewayError(fallback, message.slice(0, MAX_MESSAGE), { retry: 'backoff', cause: thrown });
+  return new LanewayError(fallback, storableText(messageOf(thrown)), { retry: 'backoff', cause: thrown });
 }
+
+function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? String(thrown.message) : `threw ${typeof thrown}: ${String(thrown)}`;
+  } catch {
+    // An object without a prototype has no text, and coercing what was thrown must not throw.
+    return `threw ${typeof thrown}`;
+  }
+}
+
+/**
+ * What Postgres keeps as text and as JSON: cut, and then without U+0000 and half surrogate pairs, which a cut can make.
+ * Where the record of a failure could not be written, the failure would never come to an end.
+ */
+export const storableText = (text: string): string => text.slice(0, MAX_MESSAGE).replaceAll('\0', '').toWellFormed();
 
 export function recordError(error: LanewayError, atMs: number): ErrorRecord {
   const origin = error.cause instanceof Error ? error.cause : error;
   const frame = origin.stack?.split('\n').find((line) => line.includes('.ts:') && !line.includes('node_modules'));
   return {
     code: error.code,
-    message: error.message.slice(0, MAX_MESSAGE),
+    message: storableText(String(error.message)),
     at: new Date(atMs).toISOString(),
     ...(frame === undefined
       ? {}
       : {
-          frame: frame
-            .trim()
-            .replace(/\(?file:\/\/.*?\/(core|workers|gateway|ops)\//, '$1/')
-            .replace(/\)$/, ''),
+          frame: storableText(
+            frame
+              .trim()
+              .replace(/\(?file:\/\/.*?\/(core|workers|gateway|ops)\//, '$1/')
+              .replace(/\)$/, ''),
+          ),
         }),
   };
 }

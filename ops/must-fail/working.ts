@@ -2,6 +2,7 @@ import type { TakeAway } from './take-away.ts';
 
 const actTest = 'workers/act.test.ts';
 const fenceTest = 'workers/fence.test.ts';
+const unsettledTest = 'workers/unsettled.test.ts';
 const dependencies = 'ops/faults/dependencies.test.ts';
 const allResumes =
   'whatever a worker depends on is away, throttles or hangs for a while: nothing is lost, dead or counted, all resumes, and each trouble is told once';
@@ -36,6 +37,15 @@ export const working: readonly TakeAway[] = [
     test: 'core/clients/postgres.test.ts',
     expects:
       'a Postgres that hangs without a word fails queries and transactions as a server that is away, keeps no connection, and can be left',
+  },
+  {
+    hazard: 'H5',
+    takes: 'telling errors of servers from what is refused while settling',
+    file: 'workers/act.ts',
+    from: 'trace.settling && deadline === undefined && !isInfrastructureError(error)',
+    to: 'trace.settling && deadline === undefined',
+    test: unsettledTest,
+    expects: 'a lock that is not to be had while settling costs no attempt, however often',
   },
   {
     hazard: 'H18',
@@ -167,6 +177,35 @@ export const working: readonly TakeAway[] = [
     to: 'result.passes = false;',
     test: 'workers/sweep.test.ts',
     expects: 'a set-aside lets what is not behind it pass, and its lane is due when its time comes',
+  },
+  {
+    hazard: 'H30',
+    takes: 'finding out whose part of an event is refused',
+    file: 'workers/act.ts',
+    from: 'visit.unsettled === alone.opened.row.mseq',
+    to: 'visit.unsettled === -1',
+    test: unsettledTest,
+    expects:
+      'what a handler decides and Postgres refuses is a failed attempt of that handler, and the lane goes on behind it',
+  },
+  {
+    hazard: 'H30',
+    takes: 'narrowing down what several events cannot be settled for',
+    file: 'workers/window-plan.ts',
+    from: 'if (alone === undefined) shrink(visit, size, undefined);',
+    to: 'if (alone === undefined) return false;',
+    test: unsettledTest,
+    expects:
+      'what a handler decides and Postgres refuses is a failed attempt of that handler, and the lane goes on behind it',
+  },
+  {
+    hazard: 'H30',
+    takes: 'making the text of an error one that can be kept',
+    file: 'core/runtime/errors.ts',
+    from: ".replaceAll('\\0', '').toWellFormed()",
+    to: '',
+    test: unsettledTest,
+    expects: 'an error whose text no store would keep costs its attempts and is dead in the end',
   },
   {
     hazard: 'H30',
