@@ -1,7 +1,10 @@
+import type { Kysely } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Database } from '../../core/database/tables.ts';
 import type { HandlerDefinition } from '../../core/events/definition.ts';
 import { done } from '../../core/events/handler.ts';
+import type { Registry } from '../../core/events/registry.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 import { createWorld } from '../../core/testing/world.ts';
 import { each, oneEventSystem } from '../../workers/testing/one-event-system.ts';
@@ -20,6 +23,12 @@ const all: ItemFilter = {
   until: undefined,
   eventId: undefined,
   limit: 100,
+  after: undefined,
+};
+
+const read = async (db: Kysely<Database>, registry: Registry, filter: ItemFilter) => {
+  const { items } = await readDeadItems(db, registry, { filter, after: undefined, limit: filter.limit });
+  return items.map(({ item }) => item);
 };
 
 test('the order class follows from what the handler holds, what it writes, and what of the same is applied since', async () => {
@@ -45,13 +54,13 @@ test('the order class follows from what the handler holds, what it writes, and w
       { n: 3, key: 'a' },
     ]);
     await visit(merchantId);
-    const items = await readDeadItems(db, registry, { ...all, merchantId });
+    const items = await read(db, registry, { ...all, merchantId });
     const orders = await Promise.all(items.map(async (item) => (await classify(db, registry, item)).order));
     assert.equal(orders, [ofA, ofB], merchantId);
   }
   const { registry } = oneEventSystem(world, handler);
   await db.deleteFrom('inbox').where('merchant_id', '=', 'state-merchant').where('mseq', '=', 1).execute();
-  const [purged] = await readDeadItems(db, registry, { ...all, merchantId: 'state-merchant' });
+  const [purged] = await read(db, registry, { ...all, merchantId: 'state-merchant' });
   assert.ok(purged);
   assert.is((await classify(db, registry, purged)).order, 'gone');
 });
@@ -71,7 +80,7 @@ test('a run keeps its pace, and redriving what blocks a lane lets it go on in or
     await visit(merchantId);
     assert.is((await lane(merchantId)).state, 'blocked');
   }
-  const items = await readDeadItems(db, registry, all);
+  const items = await read(db, registry, all);
   assert.equal(
     items.map((item) => [item.kind, 'state' in item && item.state, item.code]),
     Array.from({ length: 3 }, () => ['handler', 'parked', 'payload.invalid']),

@@ -15,6 +15,7 @@ const none = {
   ...{ queue: undefined, handler: undefined, merchantId: undefined, code: undefined },
   ...{ since: undefined, until: undefined, eventId: undefined },
   limit: 100,
+  after: undefined,
 };
 
 test('an effect that was given up is armed again, and ends when its destination has it', async () => {
@@ -53,7 +54,8 @@ test('an effect that was given up is armed again, and ends when its destination 
     ])
     .execute();
   const wanted = { ...none, queue: 'CampaignEventsDLQ', handler: 'synchronizeCampaignStateWithAdNetworks' };
-  const items = await readDeadItems(operator.db, registry, wanted);
+  const page = await readDeadItems(operator.db, registry, { filter: wanted, after: undefined, limit: wanted.limit });
+  const items = page.items.map(({ item }) => item);
   assert.equal(
     items.map((item) => [item.kind, item.handler, item.code, item.attempts]),
     [['effect', 'synchronizeCampaignStateWithAdNetworks@ad-network:meta', 'effect.unavailable', 4]],

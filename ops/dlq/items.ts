@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * What can be redriven. Where an event was accepted, Postgres knows how it ended and the DLQ only repeats it; what never
  * became an event is in the DLQ alone.
@@ -40,6 +42,8 @@ export type DeadItem = {
   | { kind: 'message'; merchantId: string | null; eventId: string | null; messageId: string }
 );
 
+export type AcceptedItem = Exclude<DeadItem, { kind: 'message' }>;
+
 export interface ItemFilter {
   queue: string | undefined;
   /** A handler, also as the first half of `handler@destination`. */
@@ -50,7 +54,10 @@ export interface ItemFilter {
   since: number | undefined;
   until: number | undefined;
   eventId: string | undefined;
+  /** At most so many are listed, or redriven. */
   limit: number;
+  /** Go on behind this place, which an earlier answer gave as its `next`. */
+  after: string | undefined;
 }
 
 /** Handlers that a dead letter names when its message never became an event. */
@@ -66,9 +73,46 @@ export const effectItemId = (merchantId: string, destination: string, objectKey:
   `e-${encode([merchantId, destination, objectKey])}`;
 export const messageItemId = (queue: string, messageId: string): string => `m-${encode([queue, messageId])}`;
 
+export type ItemKey =
+  | { kind: 'handler'; merchantId: string; mseq: number; handler: string }
+  | { kind: 'effect'; merchantId: string; destination: string; objectKey: string }
+  | { kind: 'message'; queue: string; messageId: string };
+
+/** What an id names; undefined where it is none of ours. */
+export function keyOf(id: string): ItemKey | undefined {
+  const found = itemKey.safeParse(partsOf(id));
+  return found.success ? found.data : undefined;
+}
+
+function partsOf(id: string): unknown {
+  try {
+    return [
+      id.slice(0, 2),
+      ...z.array(z.unknown()).parse(JSON.parse(Buffer.from(id.slice(2), 'base64url').toString())),
+    ];
+  } catch {
+    // No JSON, or no list: then it is none of ours.
+    return undefined;
+  }
+}
+
+const itemKey = z.union([
+  z
+    .tuple([z.literal('h-'), z.string(), z.int(), z.string()])
+    .transform(([, merchantId, mseq, handler]): ItemKey => ({ kind: 'handler', merchantId, mseq, handler })),
+  z
+    .tuple([z.literal('e-'), z.string(), z.string(), z.string()])
+    .transform(([, merchantId, destination, objectKey]): ItemKey => ({
+      ...{ kind: 'effect', merchantId, destination, objectKey },
+    })),
+  z
+    .tuple([z.literal('m-'), z.string(), z.string()])
+    .transform(([, queue, messageId]): ItemKey => ({ kind: 'message', queue, messageId })),
+]);
+
 export const baseHandler = (handler: string): string => handler.split('@')[0] ?? handler;
 
-/** What Postgres filters by index, said again for what comes from a DLQ. */
+/** What Postgres filters for itself, said again for what comes from a DLQ. */
 export function matches(item: DeadItem, filter: ItemFilter): boolean {
   const at = Date.parse(item.at);
   return (

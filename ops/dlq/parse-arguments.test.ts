@@ -13,6 +13,7 @@ const none = {
   until: undefined,
   eventId: undefined,
   limit: 100,
+  after: undefined,
 };
 
 test('a redrive is a plan unless it says yes and why', () => {
@@ -51,6 +52,7 @@ test('a redrive is a plan unless it says yes and why', () => {
       until: 1_795_478_400_000,
       eventId: 'e1',
       limit: 7,
+      after: undefined,
     },
     include: ['superseded', 'conflicting'],
     perSecond: 2.5,
@@ -69,6 +71,7 @@ test('what cannot be meant says where and what would be right', () => {
     ['list --handler none', 'one of handleOne'],
     ['list --since yesterday', '2026-11-23T12:00:00Z'],
     ['list --limit 0', 'from 1 to 1000'],
+    ['list --after e1', 'what an earlier answer gave'],
     ['redrive --include all', 'superseded, conflicting, not "all"'],
     ['redrive --rate 0', '--rate takes a number'],
     ['redrive --resume last', '--resume takes the id of a run'],

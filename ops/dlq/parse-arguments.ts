@@ -3,6 +3,7 @@ import { InvalidArgument, boundedText, dataFolder, decimalNumber, readArguments,
 import type { Requester } from '../../core/operations/record-action.ts';
 import type { OrderClass } from './classify.ts';
 import type { ItemFilter } from './items.ts';
+import { readPlace } from './read-dead.ts';
 
 export const usage = `usage: npm run dlq -- <command> [options]
 
@@ -20,7 +21,8 @@ export const usage = `usage: npm run dlq -- <command> [options]
   --queue NAME              a dead-letter queue, as the specification calls it
   --handler NAME            --merchant M   --code CODE   --event ID
   --since TIME              given up at or after, --until TIME before: ISO 8601
-  --limit N                 1 to 1000 (default 100)
+  --limit N                 1 to 1000 (default 100): listed, or redriven; what a redrive leaves does not count
+  --after PLACE             go on where an earlier answer ended: its "next"
 
   --data DIR                folder of a local system (default .laneway, or the system that LANEWAY_POSTGRES_URL and
                             LANEWAY_REDIS_URL name)
@@ -60,6 +62,7 @@ const flags = {
   since: { type: 'string' },
   until: { type: 'string' },
   limit: { type: 'string' },
+  after: { type: 'string' },
   include: { type: 'string' },
   rate: { type: 'string' },
   wait: { type: 'string' },
@@ -137,6 +140,7 @@ function filterOf(values: Values): ItemFilter {
     until: time('--until', values.until),
     eventId: values.event,
     limit: wholeNumber('--limit', values.limit ?? '100', 1, 1_000),
+    after: place(values.after),
   };
 }
 
@@ -154,6 +158,12 @@ function includeOf(text: string | undefined): readonly OrderClass[] {
 function oneOf(flag: string, value: string | undefined, known: readonly string[]): void {
   if (value !== undefined && !known.includes(value))
     throw new InvalidArgument(`${flag} takes one of ${known.join(', ')}, not "${value}"`);
+}
+
+function place(text: string | undefined): string | undefined {
+  if (text !== undefined && readPlace(text) === undefined)
+    throw new InvalidArgument(`--after takes what an earlier answer gave, not "${text}"`);
+  return text;
 }
 
 function time(flag: string, text: string | undefined): number | undefined {

@@ -16,6 +16,7 @@ const filter = (wanted: Partial<ItemFilter> = {}): ItemFilter => ({
   until: undefined,
   eventId: undefined,
   limit: 100,
+  after: undefined,
   ...wanted,
 });
 const redrive = (wanted: Partial<ItemFilter> = {}, include: ('superseded' | 'conflicting')[] = []): DlqCommand => ({

@@ -4,12 +4,12 @@ import type { Said } from '../operator-command.ts';
 import { browse } from './browse.ts';
 import { type CarryOutDependencies, carryOut } from './carry-out.ts';
 import { classify } from './classify.ts';
-import { MESSAGES_CONSIDERED, findItems } from './find-items.ts';
-import type { DeadItem, ItemFilter } from './items.ts';
+import { type Letters, MESSAGES_CONSIDERED, findItem, findItems } from './find-items.ts';
+import type { DeadItem } from './items.ts';
 import type { DlqCommand } from './parse-arguments.ts';
-import { countOf, planRedrive } from './plan.ts';
+import { countOf, planRedrive, shownOf } from './plan.ts';
 import { presentItems, presentRun } from './present.ts';
-import { type Progress, progressOf, readEnds, removeEnded } from './remove-ended.ts';
+import { progressOf, readEnds, removeEnded } from './remove-ended.ts';
 import { startRun } from './start-run.ts';
 
 export interface DlqDependencies extends CarryOutDependencies {
@@ -22,28 +22,26 @@ const LOOK_AGAIN_MS = 250;
 export async function runDlqCommand(deps: DlqDependencies, command: DlqCommand): Promise<Said> {
   switch (command.kind) {
     case 'list': {
-      const { items, letters } = await findItems(deps, command.filter);
-      return { value: { items, queues: letters }, text: presentItems(items, letters), complete: true };
+      const { items, letters, more, next } = await findItems(deps, command.filter);
+      const value = { items, queues: letters, more, next };
+      return { value, text: presentItems(items, { letters, more, next }), complete: true };
     }
     case 'show':
       return await show(deps, command.id);
     case 'plan': {
-      const { items } = await findItems(deps, command.filter);
-      const planned = await planRedrive(deps, items, command.include);
-      return {
-        value: { dryRun: true, ...countOf(planned), items: planned },
-        text: presentItems(planned, []),
-        complete: true,
-      };
+      const { planned, letters, more, next } = await planRedrive(deps, command.filter, command.include);
+      const items = shownOf(planned, command.filter.limit);
+      const value = { dryRun: true, ...countOf(planned), items, more, next };
+      return { value, text: presentItems(items, { letters: unseen(letters), more, next }), complete: true };
     }
     case 'redrive': {
-      const { items } = await findItems(deps, command.filter);
-      const planned = await planRedrive(deps, items, command.include);
-      const chosen = planned.filter(({ chosen }) => chosen);
-      const left = countOf(planned);
+      const { planned, letters, more, next } = await planRedrive(deps, command.filter, command.include);
+      const chosen = planned.filter((item) => item.chosen);
+      const left = { ...countOf(planned), more, next };
       if (chosen.length === 0) {
-        const nothing = { run: null, ...left };
-        return { value: nothing, text: presentItems(planned, []), complete: true };
+        const items = shownOf(planned, command.filter.limit);
+        const text = presentItems(items, { letters: unseen(letters), more, next });
+        return { value: { run: null, ...left }, text, complete: !more };
       }
       const run = await startRun(deps.db, { ...command, items: chosen }, deps.clock.now());
       return await proceed(deps, run, command, command.waitMs, left);
@@ -56,20 +54,35 @@ export async function runDlqCommand(deps: DlqDependencies, command: DlqCommand):
         .executeTakeFirst();
       if (found === undefined) throw new LanewayError('resource.not_found', `there is no run ${command.runId}`);
       const requester = { by: found.requested_by, reason: found.reason };
-      return await proceed(deps, found.id, { perSecond: found.per_second, requester }, command.waitMs, {});
+      return await proceed(deps, found.id, { perSecond: found.per_second, requester }, command.waitMs, {
+        more: false,
+        next: null,
+      });
     }
     default:
       return command satisfies never;
   }
 }
 
-/** Carries out what is pending, waits for the ends, and removes the letters of what ended well. */
+/** Of a queue that was not seen whole: a message that no redrive knows of may lie there. */
+const unseen = (letters: readonly Letters[]) => letters.filter(({ partial }) => partial);
+
+/** What a run does not take. */
+interface Left {
+  more: boolean;
+  next: string | null;
+}
+
+/**
+ * Carries out what is pending, waits for the ends, and removes the letters of what ended well. It is complete when its run is
+ * and nothing is left that it has not looked at.
+ */
 async function proceed(
   deps: DlqDependencies,
   run: string,
   how: Parameters<typeof carryOut>[2],
   waitMs: number,
-  left: object,
+  left: Left,
 ): Promise<Said> {
   const { db, clock } = deps;
   await carryOut(deps, run, how);
@@ -81,50 +94,26 @@ async function proceed(
   }
   const removed = await removeEnded(deps, ends);
   const progress = progressOf(ends);
-  const complete = progress.pending === 0 && progress.open === 0;
-  if (complete)
+  const over = progress.pending === 0 && progress.open === 0;
+  if (over)
     await db
       .updateTable('redrive_runs')
       .set({ finished_at: new Date(clock.now()) })
       .where('id', '=', run)
       .where('finished_at', 'is', null)
       .execute();
-  const value: { run: string; complete: boolean; lettersRemoved: number } & Progress = {
-    run,
-    complete,
-    ...left,
-    ...progress,
-    lettersRemoved: removed,
-  };
-  return { value, text: presentRun(value), complete };
+  const complete = over && !left.more;
+  const value = { run, complete, ...left, ...progress, lettersRemoved: removed };
+  const text = presentRun({ run, over, ...progress, lettersRemoved: removed }, left);
+  return { value, text, complete };
 }
 
-const everything: ItemFilter = {
-  ...{ queue: undefined, handler: undefined, merchantId: undefined, code: undefined },
-  ...{ since: undefined, until: undefined, eventId: undefined },
-  limit: 1_000,
-};
-
 async function show(deps: DlqDependencies, id: string): Promise<Said> {
-  const { items } = await findItems(deps, { ...everything, ...partsOf(id) });
-  const item = items.find((each) => each.id === id);
+  const item = await findItem(deps, id);
   if (item === undefined) throw new LanewayError('resource.not_found', `nothing that was given up has the id ${id}`);
   const classified = await classify(deps.db, deps.registry, item);
   const value = { ...item, ...classified, body: await bodyOf(deps, item) };
   return { value, text: JSON.stringify(value, null, 2), complete: true };
-}
-
-/** An id names its merchant or its queue, which saves looking everywhere. */
-function partsOf(id: string): Partial<ItemFilter> {
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(id.slice(2), 'base64url').toString('utf8'));
-    const first: unknown = Array.isArray(parts) ? parts[0] : undefined;
-    if (typeof first !== 'string') return {};
-    return id.startsWith('m-') ? { queue: first } : { merchantId: first };
-  } catch {
-    // Not one of ours: then nothing has it.
-    return {};
-  }
 }
 
 /** As it was received. */

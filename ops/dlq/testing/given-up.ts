@@ -22,6 +22,7 @@ import { createDedupe } from '../../../workers/dedupe.ts';
 import { createOutboxRelay } from '../../../workers/outbox-relay.ts';
 import { createPipeline } from '../../../workers/pipeline.ts';
 import { provision } from '../../local/provision.ts';
+import type { Said } from '../../operator-command.ts';
 import type { DlqCommand } from '../parse-arguments.ts';
 import { runDlqCommand } from '../run-command.ts';
 
@@ -111,6 +112,12 @@ export async function setUpGivenUp(world: World) {
       Number(Attributes?.['ApproximateNumberOfMessagesNotVisible'])
     );
   };
+  /** As an operator; a lane that is woken is worked at once. */
+  const say = (command: DlqCommand): Promise<Said> =>
+    runDlqCommand(
+      { db: operator.db, registry, sqs: aws.sqs, clock, queueUrl, sourceOf: () => PRODUCTS, wake: visit },
+      command,
+    );
   return {
     world,
     db,
@@ -136,21 +143,11 @@ export async function setUpGivenUp(world: World) {
     },
     lettersArrive: (count: number) =>
       waitFor(`${count} dead letters`, async () => (await left(PRODUCTS_DLQ)) === count),
-    /** As an operator; a lane that is woken is worked at once. */
+    /** As an operator. */
+    find: { db: operator.db, sqs: aws.sqs, registry, queueUrl },
+    say,
     async run(command: DlqCommand): Promise<Record<string, unknown>> {
-      const { value } = await runDlqCommand(
-        {
-          db: operator.db,
-          registry,
-          sqs: aws.sqs,
-          clock,
-          queueUrl,
-          sourceOf: () => PRODUCTS,
-          wake: visit,
-        },
-        command,
-      );
-      return value as Record<string, unknown>;
+      return (await say(command)).value as Record<string, unknown>;
     },
     async [Symbol.asyncDispose]() {
       await relay.stop();
