@@ -155,6 +155,18 @@ test('draining a lane that is caught up pauses it at its next visit', async () =
   assert.is((await lane('m1')).state, 'paused');
 });
 
+test('a paused lane is not drained: whoever asks for it is told to resume it first', async () => {
+  await using world = await setUp([each(() => done)]);
+  const { operator, clock, seed, lane } = world;
+  await seed('m1', numbered(1, 1));
+  await pauseLane(operator, { merchantId: 'm1', requester }, clock.time);
+  const refusal = await drainLane(operator, { merchantId: 'm1', requester }, clock.time).catch((e: unknown) => e);
+  assert.ok(refusal instanceof LanewayError && refusal.code === 'operators.refused');
+  assert.match(refusal.message, '`resume` it first');
+  const { state, drain_to } = await lane('m1');
+  assert.equal([state, drain_to], ['paused', null]);
+});
+
 const blockedLane = async (broken: { now: boolean }) => {
   const world = await setUp([
     each((n) => {

@@ -40,7 +40,9 @@ export function pauseLane(db: Kysely<Database>, { merchantId, requester }: LaneC
 export function drainLane(db: Kysely<Database>, { merchantId, requester }: LaneCommand, nowMs: number) {
   return changeLane(db, { merchantId, action: 'drain', requester }, nowMs, ({ state, drainTo, lastMseq }) => {
     if (state === 'blocked') return isBlocked;
-    if (state === 'paused' || drainTo !== null) return { kind: 'unchanged' };
+    if (state === 'paused')
+      return { kind: 'refused', why: 'the lane is paused, so that nothing of it would be drained: `resume` it first' };
+    if (drainTo !== null) return { kind: 'unchanged' };
     return { kind: 'change', set: { ...standing(requester, nowMs), ...going(nowMs), drain_to: lastMseq } };
   });
 }

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { withDeadline } from '../../core/runtime/deadline.ts';
 import { encodeMerchant, shardOf } from '../../core/runtime/ids.ts';
 import { bullPrefix, sweepMarkerKey } from '../../core/runtime/queue-names.ts';
@@ -8,8 +9,11 @@ import type { Activations } from '../../workers/activate.ts';
 /** Where a merchant's activation is, as Redis has it. */
 export type Activation =
   | { kind: 'none' }
-  /** Being worked since then. */
-  | { kind: 'active'; since: string | null }
+  /**
+   * Claimed by a worker, at that time. Its lock is renewed for as long as the worker lives: `lockedForMs` is what is left of it,
+   * and null where it ran out.
+   */
+  | { kind: 'active'; by: string | null; since: string | null; lockedForMs: number | null }
   /** `ahead` activations are taken before it. */
   | { kind: 'waiting'; ahead: number }
   | { kind: 'delayed'; until: string };
@@ -54,7 +58,8 @@ async function findActivation(side: RedisSide, merchantId: string): Promise<Acti
   const state = await job.getState();
   switch (state) {
     case 'active':
-      return { kind: 'active', since: job.processedOn === undefined ? null : new Date(job.processedOn).toISOString() };
+      // It may have ended since, and another begun.
+      return (await readClaim(redis, queue, job.id ?? '')) ?? (await findActivation(side, merchantId));
     case 'delayed':
       return {
         kind: 'delayed',
@@ -73,6 +78,28 @@ async function findActivation(side: RedisSide, merchantId: string): Promise<Acti
       return { kind: 'none' };
   }
 }
+
+/** Claim and lock as they are at one moment: between two looks, one could have gone with the other. */
+async function readClaim(redis: Redis, queue: Queue, jobId: string): Promise<Activation | undefined> {
+  const answers = await redis
+    .multi()
+    .lpos(queue.toKey('active'), jobId)
+    .pttl(queue.toKey(`${jobId}:lock`))
+    .hmget(queue.toKey(jobId), 'pb', 'processedOn')
+    .exec();
+  const [place, lockedForMs, fields] = claim.parse(answers?.map(([, answer]) => answer));
+  if (place === null) return undefined;
+  const [by, since] = fields;
+  return {
+    kind: 'active',
+    by,
+    since: since === null ? null : new Date(Number(since)).toISOString(),
+    lockedForMs: lockedForMs > 0 ? lockedForMs : null,
+  };
+}
+
+const text = z.string().nullable();
+const claim = z.tuple([z.number().nullable(), z.number(), z.tuple([text, text])]);
 
 /** BullMQ scores a delayed job with its time in milliseconds, shifted by 12 bits for a counter. */
 async function delayedUntil(redis: Redis, key: string, jobId = ''): Promise<string> {

@@ -40,6 +40,7 @@ const lane = (facts: Partial<LaneFacts> = {}): LaneFacts => ({
   openDeliveries: 0,
   openRedrives: 0,
   head: event(91),
+  coming: [{ ...event(91), eventVersion: '1.0.0' }],
   deliveries: [],
   ...facts,
 });
@@ -63,7 +64,8 @@ const redis = (facts: Partial<Extract<RedisFacts, { kind: 'reached' }>> = {}): R
   markerPresent: true,
   ...facts,
 });
-const active = redis({ activation: { kind: 'active', since: '2026-11-23T11:59:58.000Z' } });
+const claimed = { kind: 'active', by: 'worker-1', since: '2026-11-23T11:59:58.000Z', lockedForMs: 20_000 } as const;
+const active = redis({ activation: claimed });
 
 const explained = (facts: Partial<LaneFacts>, side: RedisFacts = redis()) => {
   const {
@@ -115,8 +117,70 @@ test('a lane that is worked says by whom, also while its head was waiting a mome
     worker: 'worker-1',
     owner: 'owner-1',
     since: '2026-11-23T11:59:58.000Z',
+    lockedForMs: 20_000,
     about: 91,
   });
+});
+
+test('who has a lane is what the claim says, not who committed last; one whose lock ran out is gone', () => {
+  const successor = redis({ activation: { ...claimed, by: 'worker-2' } });
+  assert.equal(explained({}, successor), {
+    kind: 'working',
+    worker: 'worker-2',
+    owner: null,
+    since: '2026-11-23T11:59:58.000Z',
+    lockedForMs: 20_000,
+    about: 91,
+  });
+  const gone = redis({ activation: { ...claimed, by: 'worker-2', lockedForMs: null } });
+  assert.equal(explained({}, gone), {
+    kind: 'worker-gone',
+    worker: 'worker-2',
+    since: '2026-11-23T11:59:58.000Z',
+    about: 91,
+  });
+  assert.match(explainLane(lane(), gone, registry, NOW).advice, 'its worker is gone: taken over within');
+});
+
+test('a lane that waits for a newer release says for which event, and one that was put off does not blame a server alone', () => {
+  const later = redis({ activation: { kind: 'delayed', until: LATER } });
+  const [first] = lane().coming;
+  assert.ok(first);
+  for (const [eventType, eventVersion] of [
+    ['ProductCoreDataUpdatedEvent', '7.0.0'],
+    ['EventOfTomorrow', '1.0.0'],
+  ] as const) {
+    const newer = { ...first, ...event(93), eventType, eventVersion };
+    const waitsFor = `${eventType} ${eventVersion}`;
+    assert.equal(explained({ coming: [first, newer] }, later), {
+      kind: 'suspended',
+      until: LATER,
+      waitsFor,
+      about: 93,
+    });
+    const { advice } = explainLane(lane({ coming: [newer] }), later, registry, NOW);
+    assert.match(advice, `waits for a release that knows ${waitsFor}`);
+  }
+  assert.match(explainLane(lane(), later, registry, NOW).advice, 'or after an error that nobody expected');
+});
+
+test('what is open for a handler that this release does not have is not said to be tried again', () => {
+  const past = '2026-11-20T12:00:00.000Z';
+  const retired = delivery(91, { handler: 'retiredHandler', notBefore: past });
+  const cause = { kind: 'handler-unknown', handler: 'retiredHandler', waiting: 0 };
+  assert.equal(explained({ deliveries: [retired], openDeliveries: 1 }), { ...cause, about: 91 });
+  assert.is(explained({ deliveries: [retired, delivery(91)], openDeliveries: 2 }).kind, 'retrying');
+  const aside = delivery(80, { handler: 'retiredHandler', notBefore: past, holds: 'aggregate', holdKey: 'sku-1' });
+  const behind = { ...aside, ...event(81), state: 'behind' as const };
+  const facts = { ...caughtUp, deliveries: [aside, behind], openDeliveries: 2 };
+  assert.equal(explained(facts), { ...cause, waiting: 1, about: 80 });
+  const { advice } = explainLane(lane(facts), redis(), registry, NOW);
+  assert.match(advice, 'it never is tried by a release without retiredHandler');
+  assert.is(
+    explained({ ...facts, deliveries: [aside, delivery(82)] }).kind,
+    'retrying',
+    'what will be tried comes first',
+  );
 });
 
 test('a head that failed says which try it waits for, of how many, until when and why; one that snoozes is no failure', () => {
@@ -193,6 +257,7 @@ test('with nothing in its way a lane waits for its turn, for an activation, or f
   assert.equal(explained({}, redis({ activation: { kind: 'delayed', until: LATER } })), {
     kind: 'suspended',
     until: LATER,
+    waitsFor: null,
     about: 91,
   });
   assert.is(explained({}).kind, 'waiting-for-activation');

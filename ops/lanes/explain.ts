@@ -1,9 +1,10 @@
 import { bucketOf } from '../../workers/lane-limits.ts';
 import { MAX_OPEN_DELIVERIES } from '../../workers/deliveries.ts';
 import type { Registry } from '../../core/events/registry.ts';
+import { readableAs } from '../../core/events/versions.ts';
 import { tokensAt, wholeTokens } from '../../core/runtime/token-bucket.ts';
-import type { RedisFacts } from './activation.ts';
-import type { EventRef, LaneFacts, OpenDelivery } from './lane-facts.ts';
+import type { Activation, RedisFacts } from './activation.ts';
+import type { ComingEvent, EventRef, LaneFacts, OpenDelivery } from './lane-facts.ts';
 
 interface Retry {
   handler: string;
@@ -18,7 +19,17 @@ interface Retry {
 /** Why a lane is where it is: one cause, the first in the order in which each would have to be removed. */
 export type Cause =
   | { kind: 'caught-up'; lastEventAt: string }
-  | { kind: 'working'; worker: string | null; owner: string | null; since: string | null }
+  /** `owner` is null where the worker that has it now has committed nothing of it yet. */
+  | {
+      kind: 'working';
+      worker: string | null;
+      owner: string | null;
+      since: string | null;
+      /** What is left of the worker's lock, which it renews for as long as it lives. */
+      lockedForMs: number;
+    }
+  /** Its worker has not renewed its lock: the lane is taken over. */
+  | { kind: 'worker-gone'; worker: string | null; since: string | null }
   | ({ kind: 'retrying' } & Retry)
   /** The handler asked for time; not a failure. */
   | { kind: 'snoozed'; handler: string; until: string | null }
@@ -31,8 +42,10 @@ export type Cause =
   | { kind: 'draining'; by: string | null; reason: string | null; to: number; stillOpen: number }
   | { kind: 'rate-limited'; perSecond: number; until: string }
   | { kind: 'set-aside-limit'; open: number; limit: number }
-  /** Put off after a failure of infrastructure. */
-  | { kind: 'suspended'; until: string }
+  /** What is open is for a handler that this release does not have, and nothing else can go before it. */
+  | { kind: 'handler-unknown'; handler: string; waiting: number }
+  /** Put off after a failure that says nothing about an event, or for one of a type or version that this release does not know. */
+  | { kind: 'suspended'; until: string; waitsFor: string | null }
   /** Merchants whose turn comes first. */
   | { kind: 'queued'; behind: number }
   | { kind: 'waiting-for-activation' }
@@ -77,8 +90,7 @@ function findCause(lane: LaneFacts, redis: RedisFacts, registry: Registry, nowMs
   if (nothingLeft && lane.drainTo === null) return about({ kind: 'caught-up', lastEventAt: lane.touchedAt }, null);
   if (redis.kind === 'unreachable') return about({ kind: 'redis-lost', how: 'unreachable', why: redis.why });
   const { activation } = redis;
-  if (activation.kind === 'active')
-    return about({ kind: 'working', worker: lane.worker, owner: lane.owner, since: activation.since });
+  if (activation.kind === 'active') return about(claimedCause(lane, activation));
   const waiting = waitingCause(ahead, registry, nowMs) ?? (lane.backlog === 0 ? asideCause(lane, registry) : undefined);
   if (waiting !== undefined) return waiting;
   if (lane.drainTo !== null && lane.cursor >= lane.drainTo)
@@ -95,8 +107,12 @@ function findCause(lane: LaneFacts, redis: RedisFacts, registry: Registry, nowMs
   if (until !== undefined && lane.ratePerSecond !== null)
     return about({ kind: 'rate-limited', perSecond: lane.ratePerSecond, until });
   switch (activation.kind) {
-    case 'delayed':
-      return about({ kind: 'suspended', until: activation.until });
+    case 'delayed': {
+      const newer = lane.coming.find((event) => !isKnown(event, registry));
+      if (newer === undefined) return about({ kind: 'suspended', until: activation.until, waitsFor: null });
+      const { eventVersion, ...ref } = newer;
+      return about({ kind: 'suspended', until: activation.until, waitsFor: `${ref.eventType} ${eventVersion}` }, ref);
+    }
     case 'waiting':
       return about({ kind: 'queued', behind: activation.ahead });
     case 'none':
@@ -108,10 +124,37 @@ function findCause(lane: LaneFacts, redis: RedisFacts, registry: Registry, nowMs
   }
 }
 
-/** What waits at the head until a time that has not come. */
+/** Who has it is what the claim says: the lane's own row names whoever committed last. */
+function claimedCause(lane: LaneFacts, { by, since, lockedForMs }: Claimed): Cause {
+  if (lockedForMs === null) return { kind: 'worker-gone', worker: by, since };
+  const owner = by === null || by === lane.worker ? lane.owner : null;
+  return { kind: 'working', worker: by ?? lane.worker, owner, since, lockedForMs };
+}
+
+type Claimed = Extract<Activation, { kind: 'active' }>;
+
+const isKnown = ({ eventType, eventVersion }: ComingEvent, registry: Registry): boolean => {
+  const definition = registry.get(eventType);
+  return definition !== undefined && readableAs(definition, eventVersion) !== undefined;
+};
+
+const isOpen = ({ state }: OpenDelivery): boolean => state === 'waiting' || state === 'redrive';
+
+const hasHandler =
+  (registry: Registry) =>
+  ({ eventType, handler }: OpenDelivery): boolean =>
+    registry.get(eventType)?.handlers.some(({ name }) => name === handler) === true;
+
+/** What waits at the head until a time that has not come, or until a release that can run it. */
 function waitingCause(ahead: readonly OpenDelivery[], registry: Registry, nowMs: number): Found | undefined {
-  const head = ahead.find((d) => d.state === 'waiting' && Date.parse(d.notBefore ?? '') > nowMs);
-  return head === undefined ? undefined : { cause: retryCause(head, registry), event: refOf(head) };
+  const [known, unknown] = [
+    ahead.filter(hasHandler(registry)),
+    ahead.find((d) => isOpen(d) && !hasHandler(registry)(d)),
+  ];
+  const head = known.find((d) => d.state === 'waiting' && Date.parse(d.notBefore ?? '') > nowMs);
+  if (head !== undefined) return { cause: retryCause(head, registry), event: refOf(head) };
+  if (unknown === undefined || known.some(isOpen)) return undefined;
+  return { cause: { kind: 'handler-unknown', handler: unknown.handler, waiting: 0 }, event: refOf(unknown) };
 }
 
 /** With the cursor at its end, what was set aside is all that is left. */
@@ -120,9 +163,12 @@ function asideCause({ deliveries }: LaneFacts, registry: Registry): Found | unde
     deliveries.filter(
       (other) => other.state === 'behind' && other.handler === d.handler && other.holdKey === d.holdKey,
     );
-  const open = deliveries.find((d) => d.state === 'waiting' || d.state === 'redrive');
+  const allOpen = deliveries.filter(isOpen);
+  const open = allOpen.find(hasHandler(registry)) ?? allOpen[0];
   if (open !== undefined) {
     const waiting = open.holdKey === null ? 0 : behind(open).length;
+    if (!hasHandler(registry)(open))
+      return { cause: { kind: 'handler-unknown', handler: open.handler, waiting }, event: refOf(open) };
     if (waiting === 0 || open.holdKey === null) return { cause: retryCause(open, registry), event: refOf(open) };
     const retry = { ...retryOf(open, registry), until: open.notBefore };
     return { cause: { kind: 'held-behind', key: open.holdKey, waiting, ...retry }, event: refOf(open) };
@@ -192,8 +238,14 @@ function adviceOn(cause: Cause, merchantId: string): string {
       return `${command('rate M none')} lifts the limit`;
     case 'set-aside-limit':
       return `too much is set aside for anything new to be begun: ${command('show M')} lists it`;
+    case 'worker-gone':
+      return 'its worker is gone: taken over within a tenth of a lease (3 s at the usual one), if another worker runs';
+    case 'handler-unknown':
+      return `it never is tried by a release without ${cause.handler}: start workers of one that has it; where the handler is retired for good, one in which it skips`;
     case 'suspended':
-      return 'a server was away when it was last worked; the log of its worker says which';
+      return cause.waitsFor === null
+        ? 'it was put off when a server was away, or after an error that nobody expected; the log of its worker says which'
+        : `it waits for a release that knows ${cause.waitsFor}, which this one does not: roll that release out`;
     case 'waiting-for-activation':
       return `the sweeper wakes it within seconds; if it does not, no worker runs, or ${command('rebuild M')}`;
     case 'redis-lost':

@@ -26,6 +26,10 @@ export interface OpenDelivery extends EventRef {
   updatedAt: string;
 }
 
+export interface ComingEvent extends EventRef {
+  eventVersion: string;
+}
+
 /** What Postgres knows about one lane, at one moment. */
 export interface LaneFacts extends LaneSettings {
   merchantId: string;
@@ -46,13 +50,18 @@ export interface LaneFacts extends LaneSettings {
   openRedrives: number;
   /** The first event past the cursor. */
   head: EventRef | null;
+  /** The first event of each type and version among the next past the cursor. */
+  coming: readonly ComingEvent[];
   /** The first of them, by mseq. */
   deliveries: readonly OpenDelivery[];
 }
 
 const DELIVERIES_READ = 200;
+/** As many as a window has at the usual settings: an event of a newer release holds its window, wherever in it it stands. */
+const COMING_READ = 200;
 
-type LaneRow = Omit<LaneFacts, 'openDeliveries' | 'openRedrives' | 'head' | 'deliveries' | keyof Times> & Times;
+type LaneRow = Omit<LaneFacts, 'openDeliveries' | 'openRedrives' | 'head' | 'coming' | 'deliveries' | keyof Times> &
+  Times;
 interface Times {
   since: Date | null;
   dueAt: Date | null;
@@ -89,6 +98,7 @@ export async function readLaneFacts(db: Kysely<Database>, merchantId: string): P
         touchedAt: touchedAt.toISOString(),
         ...(await countOpen(trx, merchantId)),
         head: await readHead(trx, merchantId, lane.cursor, cursorDay),
+        coming: await readComing(trx, merchantId, lane.cursor, cursorDay),
         deliveries: await readOpenDeliveries(trx, merchantId),
       };
     });
@@ -114,6 +124,21 @@ async function readHead(trx: Transaction<Database>, merchantId: string, cursor: 
   `.execute(trx);
   const [row] = rows;
   return row === undefined ? null : withTraceId(row);
+}
+
+async function readComing(trx: Transaction<Database>, merchantId: string, cursor: number, cursorDay: string) {
+  const { rows } = await sql<Omit<ComingEvent, 'traceId'> & Traced>`
+    select * from (
+      select distinct on (event_type, event_version) mseq, event_id as "eventId", event_type as "eventType",
+        event_version as "eventVersion", correlation_id as "correlationId", traceparent
+      from (
+        select mseq, event_id, event_type, event_version, correlation_id, traceparent
+        from inbox where merchant_id = ${merchantId} and day >= ${cursorDay}::date and mseq > ${cursor}
+        order by day, mseq limit ${COMING_READ}
+      ) next order by event_type, event_version, mseq
+    ) first order by mseq
+  `.execute(trx);
+  return rows.map((row) => withTraceId(row));
 }
 
 async function readOpenDeliveries(trx: Transaction<Database>, merchantId: string): Promise<OpenDelivery[]> {

@@ -45,10 +45,10 @@ export function presentExplanation(explanation: Explanation): string {
 
 export function presentChange(change: LaneChange & { woken: boolean | null; pointers?: number }): string {
   const { merchantId, action, changed, after, woken } = change;
+  const state = after.drainTo === null ? after.state : 'draining';
+  const unchanged = `nothing to ${action.startsWith('unblock') ? 'unblock' : 'change'}: ${merchantId} is ${state}`;
   const parts = [
-    changed
-      ? `${action}: ${merchantId} is ${after.drainTo === null ? after.state : 'draining'}`
-      : `${merchantId} already was so`,
+    changed ? `${action}: ${merchantId} is ${state}` : unchanged,
     after.weight === 1 ? '' : `weight ${after.weight}`,
     after.ratePerSecond === null ? '' : `${after.ratePerSecond} events a second`,
     change.pointers === undefined ? '' : `${change.pointers} pointers`,

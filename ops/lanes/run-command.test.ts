@@ -42,6 +42,7 @@ async function setUp(broken: { now: boolean } = { now: false }) {
     stack,
     activations,
     db: world.postgres.db,
+    say: (command: LanesCommand) => runLanesCommand(deps, command),
     run: async (command: LanesCommand) => {
       const { value, text } = await runLanesCommand(deps, command);
       assert.ok(text.length > 0);
@@ -124,6 +125,52 @@ test('an activation that somebody holds is a lane that is worked', async () => {
   assert.is((await world.explain('m1')).kind, 'working');
   await job.moveToCompleted('', 'a-token', false);
   await worker.close();
+});
+
+test('a lane that a worker claimed is that worker’s before it commits anything, and nobody’s once its lock is gone', async () => {
+  await using world = await setUp();
+  await world.seed('m1', numbered(1, 1));
+  await world.db
+    .insertInto('lanes')
+    .values({ merchant_id: 'm1', owner: 'o-1', worker: 'predecessor', state_reason: null, due_at: null, cursor: 0 })
+    .execute();
+  await world.activations.wake(['m1']);
+  const [partition] = world.activations.queues;
+  const before = Date.now();
+  const taken = await partition?.exchange([], { room: 1, leaseMs: 60_000, nowMs: before });
+  assert.is(taken?.claimed.length, 1);
+  const { kind, worker, owner, since } = { ...(await world.explain('m1')) } as Record<string, unknown>;
+  assert.equal([kind, worker, owner, since], ['working', 'test', null, new Date(before).toISOString()]);
+  await world.redis.del(`${world.stack}:${partition?.name ?? ''}:${taken?.claimed[0]?.id ?? ''}:lock`);
+  const gone = { ...(await world.explain('m1')) } as Record<string, unknown>;
+  assert.equal([gone['kind'], gone['worker']], ['worker-gone', 'test']);
+});
+
+test('a lane behind whose head an event of a newer release waits says which, as Postgres has it', async () => {
+  await using world = await setUp();
+  await world.seed('m1', numbered(1, 3));
+  await world.db.updateTable('inbox').set({ event_version: '9.0.0' }).where('mseq', '=', 2).execute();
+  const [partition] = world.activations.queues;
+  await world.activations.wake(['m1']);
+  const [activation] = (await partition?.exchange([], { room: 1, leaseMs: 5_000, nowMs: Date.now() }))?.claimed ?? [];
+  assert.ok(activation);
+  const later = { activation, action: 'later', atMs: Date.now() + 60_000 } as const;
+  await partition?.exchange([later], { room: 0, leaseMs: 5_000, nowMs: Date.now() });
+  const { kind, waitsFor, event } = { ...(await world.explain('m1')) } as Record<string, unknown>;
+  assert.equal([kind, waitsFor], ['suspended', 'TestEvent 9.0.0']);
+  assert.is((event as { eventId: string }).eventId, 'm1-2');
+});
+
+test('a command that changes nothing says what it found', async () => {
+  await using world = await setUp();
+  await world.seed('m1', numbered(1, 1));
+  const say = async (kind: 'pause' | 'drain') => (await world.say({ kind, merchantId: 'm1', requester })).text;
+  const unblock: LanesCommand = { kind: 'unblock', merchantId: 'm1', verdict: 'retry', requester };
+  assert.match((await world.say(unblock)).text, /^nothing to unblock: m1 is active$/);
+  await say('drain');
+  assert.match(await say('drain'), /^nothing to change: m1 is draining$/);
+  await say('pause');
+  assert.match(await say('pause'), /^nothing to change: m1 is paused$/);
 });
 
 test('a lane that is suspended goes on when it is resumed, at once and not when its time comes', async () => {
