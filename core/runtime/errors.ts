@@ -82,7 +82,8 @@ export class LanewayError extends Error {
     message: string,
     options: { retry?: Retry; cause?: unknown; detail?: Record<string, unknown> } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // What others said is part of messages, and messages go into rows, events and letters: whatever the text, they must.
+    super(withoutUnstorable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'LanewayError';
     this.code = code;
     this.retry = options.retry ?? 'never';
@@ -121,7 +122,9 @@ function messageOf(thrown: unknown): string {
  * What Postgres keeps as text and as JSON: cut, and then without U+0000 and half surrogate pairs, which a cut can make.
  * Where the record of a failure could not be written, the failure would never come to an end.
  */
-export const storableText = (text: string): string => text.slice(0, MAX_MESSAGE).replaceAll('\0', '').toWellFormed();
+export const storableText = (text: string): string => withoutUnstorable(text.slice(0, MAX_MESSAGE));
+
+const withoutUnstorable = (text: string): string => text.replaceAll('\0', '').toWellFormed();
 
 export function recordError(error: LanewayError, atMs: number): ErrorRecord {
   const origin = error.cause instanceof Error ? error.cause : error;
