@@ -44,7 +44,7 @@ export interface ActDependencies extends ExecuteDependencies {
   /** A lane transaction may not outlive the lease; 5 s of it are left for the commit and the next renewal. */
   leaseMs: number;
   inHand: InHand;
-  /** Called after each commit, with what it wrote. */
+  /** Called after each commit, with what it wrote: nothing in a lane that was caught up, of which pointers may have come late. */
   committed(lanes: readonly CommittedLane[]): void;
 }
 
@@ -76,7 +76,7 @@ interface Visit extends WindowPlan {
 
 type Step =
   | { kind: 'worked'; events: number; cursor: number; more: boolean; ledger: Ledger }
-  | { kind: 'caught-up' }
+  | { kind: 'caught-up'; cursor: number }
   | { kind: 'waiting'; until: Date | undefined; wake: number }
   /** Nothing was worked, but the next transaction will do better: a smaller window, or a pair whose death is counted. */
   | { kind: 'again' };
@@ -127,6 +127,7 @@ async function workVisit(
     const step = await nextStep(deps, visit);
     switch (step.kind) {
       case 'caught-up':
+        deps.committed([{ merchantId, ledger: emptyLedger(), cursor: step.cursor }]);
         return { kind: 'caught-up', events };
       case 'waiting':
         return { kind: 'waiting', events, until: step.until, wake: step.wake };
@@ -243,7 +244,7 @@ async function takeStep(
   const last = rows.at(-1);
   if (last === undefined) {
     if (lane.dueAt !== null) await recountDeliveries(trx, merchantId);
-    return { kind: 'caught-up' };
+    return { kind: 'caught-up', cursor };
   }
   const registry = await registryOf(deps, trx, generation);
   const events = rows.map((row) => openEvent(registry, merchantId, row));

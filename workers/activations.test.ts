@@ -244,6 +244,30 @@ test('a resume that comes while its lane is being suspended is not lost', async 
   await at.allSettled('m', 1);
 });
 
+test('a pointer that comes after its event was worked goes with the next activation, which finds nothing', async () => {
+  await using at = await setUp(() => done);
+  const committed: Parameters<typeof at.actors>[0] = { committed: (lanes) => void at.lanes.trim(lanes) };
+  const keys = () => at.redis.keys(`${at.world.stack}:lane-*`);
+  const late = async () => {
+    const pointers = [{ mseq: 1, type: 'TestEvent', correlationId: 'c1' }];
+    await at.lanes.addPointers([{ merchantId: 'm', pointers, backlog: 1 }]);
+    assert.is((await keys()).length, 2, 'the list and its pointer');
+  };
+  await at.system.seed('m', numbered(1, 1));
+  await at.system.run('m');
+  await late();
+  assert.equal(await at.system.run('m', committed), { kind: 'caught-up', events: 0 });
+  await waitFor('a lane on its own to be trimmed', async () => (await keys()).length === 0);
+
+  await late();
+  at.actors(committed);
+  await at.activations.wake(['m']);
+  await waitFor('a lane of a convoy to be trimmed', async () => (await keys()).length === 0);
+  await at.system.seed('m', numbered(2, 2));
+  await at.activations.wake(['m']);
+  await at.allSettled('m', 2);
+});
+
 test('events that are accepted while the lanes are rebuilt after a flush keep their place', async () => {
   const order: number[] = [];
   await using at = await setUp((n) => {

@@ -30,7 +30,7 @@ export interface ConvoyDependencies extends ExecuteDependencies {
   clock: Clock;
   limits: TurnLimits;
   pace: ConvoyPace;
-  /** Called after each commit, with what it wrote. */
+  /** Called after each commit, with what it wrote: nothing in a lane that was caught up, of which pointers may have come late. */
   committed(lanes: readonly CommittedLane[]): void;
   /** How long one transaction may take. */
   convoyMs: number;
@@ -94,7 +94,7 @@ export async function workConvoy(
       const tenure = tenures.get(merchantId);
       if (tenure !== undefined) tenure.expectedCursor = cursor;
     }
-    deps.committed(done.committed);
+    deps.committed([...done.committed, ...done.caughtUp]);
     return done.ends;
   } catch (error) {
     if (stop.aborted || isServerAway(error)) throw error;
@@ -162,6 +162,8 @@ async function inParts(
 interface Done {
   ends: Ends;
   committed: readonly CommittedLane[];
+  /** Lanes of which nobody became the owner: nothing was left to do. */
+  caughtUp: readonly CommittedLane[];
 }
 
 interface Sharing {
@@ -194,7 +196,10 @@ async function convoyStep(
   const settlements = sharing.length === 0 ? [] : await runWindows(deps, trx, sharing, ends, signal, runs);
   if (settlements.length > 0) await settle(trx, settlements, deps.clock.now());
   const committed = settlements.map(({ merchantId, ledger, move: { cursor } }) => ({ merchantId, ledger, cursor }));
-  return { ends, committed };
+  const caughtUp = sharing
+    .filter(({ merchantId }) => ends.get(merchantId)?.kind === 'caught-up')
+    .map(({ merchantId, lane: { cursor } }) => ({ merchantId, ledger: emptyLedger(), cursor }));
+  return { ends, committed, caughtUp };
 }
 
 async function runWindows(

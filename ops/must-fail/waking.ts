@@ -221,6 +221,15 @@ export const waking: readonly TakeAway[] = [
   },
   {
     hazard: 'H38',
+    takes: 'the trim of a lane that is caught up',
+    file: 'workers/convoy.ts',
+    from: '[...done.committed, ...done.caughtUp]',
+    to: 'done.committed',
+    test: activationsTest,
+    expects: 'a pointer that comes after its event was worked goes with the next activation, which finds nothing',
+  },
+  {
+    hazard: 'H38',
     takes: 'that a failure to add or remove a pointer reaches nobody',
     file: 'workers/lanes.ts',
     from: '      trouble.failing(error);\n',
