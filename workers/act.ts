@@ -3,7 +3,9 @@ import {
   type Delivery,
   MAX_OPEN_DELIVERIES,
   absorbRedrives,
+  isDue,
   nextTry,
+  postponeDeliveries,
   readDeliveries,
   recountDeliveries,
 } from './deliveries.ts';
@@ -63,6 +65,8 @@ export type LaneEnd =
 export const newTenure = (worker: string): Tenure => ({ owner: newOwner(), worker, expectedCursor: undefined });
 
 const LEASE_MARGIN_MS = 5_000;
+/** For how long a pair whose handler this release lacks is left to workers that may have it, before it is looked at again. */
+const STRANGE_MS = 60_000;
 
 interface Visit extends WindowPlan {
   merchantId: string;
@@ -210,11 +214,16 @@ async function takeStep(
     return { kind: 'waiting', until: undefined, wake: lane.wake };
   }
   // One whose handler this release does not have is for a worker that has it.
-  const known = (d: Delivery) => deps.registry.get(d.eventType)?.handlers.some(({ name }) => name === d.handler);
-  const due = (d: Delivery) =>
-    known(d) === true &&
-    (d.state === 'waiting' || d.state === 'redrive') &&
-    (d.notBefore === null || d.notBefore.getTime() <= base.now);
+  const known = (d: Delivery) =>
+    deps.registry.get(d.eventType)?.handlers.some(({ name }) => name === d.handler) === true;
+  const due = (d: Delivery) => known(d) && isDue(d, base.now);
+  const strange = open.filter((d) => !known(d) && isDue(d, base.now));
+  if (strange.length > 0) await postponeDeliveries(trx, merchantId, strange, base.now + STRANGE_MS);
+  const wait = async (until: Date | undefined): Promise<Step> => {
+    // Left in the past, it would have the sweeper end this wait at each of its passes.
+    if (strange.length > 0 || isPast(lane.dueAt, base.now)) await recountDeliveries(trx, merchantId);
+    return { kind: 'waiting', until, wake: lane.wake };
+  };
   const aside = open.filter((d) => d.mseq <= lane.cursor);
   const head = open.filter((d) => d.mseq > lane.cursor);
   const held = new Set(aside.flatMap((d) => (d.holdKey === null ? [] : [heldKey(d.handler, d.holdKey)])));
@@ -228,11 +237,11 @@ async function takeStep(
     return await stepAlone(deps, trx, visit, lane, { opened, pairs, held, only: turn.handler, base }, trace);
   }
   const mustWait = head.length > 0 ? !head.some(due) : open.length >= MAX_OPEN_DELIVERIES;
-  if (mustWait) return { kind: 'waiting', until: nextTry(open.filter(known)), wake: lane.wake };
+  if (mustWait) return await wait(nextTry(open.filter(known)));
   const allowed = allowanceOf(lane, base.now);
   if (allowed.kind === 'exhausted') {
     const until = Math.min(allowed.until, nextTry(aside.filter(known))?.getTime() ?? allowed.until);
-    return { kind: 'waiting', until: new Date(until), wake: lane.wake };
+    return await wait(new Date(until));
   }
 
   const planned = Math.min(visit.plan[0] ?? deps.windowEvents, eventsUpTo(visit.deadly, lane.cursor));
@@ -243,7 +252,7 @@ async function takeStep(
   const { rows, more, generation } = windows.get(merchantId) ?? { rows: [], more: false, generation: 0 };
   const last = rows.at(-1);
   if (last === undefined) {
-    if (lane.dueAt !== null) await recountDeliveries(trx, merchantId);
+    if (lane.dueAt !== null || strange.length > 0) await recountDeliveries(trx, merchantId);
     return { kind: 'caught-up', cursor };
   }
   const registry = await registryOf(deps, trx, generation);
@@ -266,6 +275,8 @@ async function takeStep(
   afterCommit(visit, last.mseq, rows.length);
   return { kind: 'worked', events: rows.length, cursor: last.mseq, more, ledger };
 }
+
+const isPast = (time: Date | null, now: number): boolean => time !== null && time.getTime() <= now;
 
 async function readOpen(trx: LaneTransaction, merchantId: string, lane: LaneState): Promise<readonly Delivery[]> {
   if (lane.openDeliveries === 0 && lane.dueAt === null) return [];

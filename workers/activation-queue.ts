@@ -16,7 +16,8 @@ import { encodeMerchant, newId } from '../core/runtime/ids.ts';
  */
 export interface ActivationQueue {
   readonly name: string;
-  add(merchantIds: readonly string[], nowMs: number): Promise<void>;
+  /** @param endsAfterMs suspensions that would end later, epoch milliseconds, are over; without it they absorb the wake-up */
+  add(merchantIds: readonly string[], nowMs: number, endsAfterMs?: number): Promise<void>;
   exchange(
     ends: readonly ActivationEnd[],
     claim: { room: number; leaseMs: number; nowMs: number },
@@ -107,13 +108,14 @@ export function createActivationQueue(options: {
 
   return {
     name,
-    async add(merchantIds, nowMs) {
+    async add(merchantIds, nowMs, endsAfterMs) {
       for (let from = 0; from < merchantIds.length; from += MAX_PER_CALL) {
         const args = merchantIds
           .slice(from, from + MAX_PER_CALL)
           // The id is always new: BullMQ's own bookkeeping goes by id, and a repeated one would inherit another's lock.
           .flatMap((merchantId) => [`a-${newId()}`, encodeMerchant(merchantId), JSON.stringify({ merchantId })]);
-        await redis.activationsAdd(2, key('wait'), key('marker'), base, nowMs, ...args);
+        const keys = ['wait', 'marker', 'delayed'].map(key);
+        await redis.activationsAdd(keys.length, ...keys, base, nowMs, endsAfterMs ?? '', ...args);
       }
     },
     async exchange(ends, { room, leaseMs: lockMs, nowMs }) {

@@ -21,19 +21,27 @@ end
 `;
 
 /**
- * KEYS: wait, marker. ARGV: prefix, now, then for each: id, deduplication id, data.
- * An activation that waits or is suspended absorbs the wake-up; one that runs is followed by another. Answers how many were
- * added.
+ * KEYS: wait, marker, delayed. ARGV: prefix, now, limit, then for each: id, deduplication id, data.
+ * An activation that waits or is suspended absorbs the wake-up; one that runs is followed by another. A suspension that ends
+ * later than the limit, where there is one, is over. Answers how many wait that did not.
  */
 export const ADD = `${STORE}
-local prefix, now = ARGV[1], ARGV[2]
+local prefix, now, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local added = 0
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local id, deid, data = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local standing = redis.call('GET', prefix .. 'de:' .. deid)
   if standing and redis.call('EXISTS', prefix .. standing) == 1 then
     if redis.call('EXISTS', prefix .. standing .. ':lock') == 1 then
       redis.call('HSET', prefix .. 'dn:' .. deid, 'name', 'activate', 'data', data, 'opts', options(id, deid), 'jid', id)
+    elseif limit then
+      local due = redis.call('ZSCORE', KEYS[3], standing)
+      if due and due / 4096 > limit then
+        redis.call('ZREM', KEYS[3], standing)
+        redis.call('LPUSH', KEYS[1], standing)
+        redis.call('HSET', prefix .. standing, 'delay', 0)
+        added = added + 1
+      end
     end
   else
     store(prefix, KEYS[1], id, deid, data, now)

@@ -10,9 +10,10 @@ import { createSweeper } from './sweep.ts';
 import { type TestHandler, createLaneSystem } from './testing/lane-system.ts';
 import { connectRedis } from '../core/clients/redis.ts';
 import { done, snooze } from '../core/events/handler.ts';
+import { limitLane, pauseLane, resumeLane } from '../core/operations/lane-commands.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
-import { laneQueueName } from '../core/runtime/queue-names.ts';
+import { activationQueueName, laneQueueName } from '../core/runtime/queue-names.ts';
 import { startProxy } from '../core/testing/proxy.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 import { createWorld } from '../core/testing/world.ts';
@@ -55,6 +56,14 @@ async function setUp(run: TestHandler['run'], { leaseMs = 30_000 } = {}) {
       });
       closing.push(() => actors.stop(1_000));
     },
+    sweeper: () =>
+      createSweeper({
+        ...{ db, redis, prefix, clock: systemClock, log: silentLog, everyMs: 50 },
+        wakeMerchants: (merchants) => activations.wake(merchants),
+        rouseMerchants: (merchants) => activations.rouse(merchants),
+        wakeEffects: () => Promise.resolve(),
+        housekeeping: () => Promise.resolve(),
+      }),
     /** Takes activations by hand, and looks for stalled ones. */
     taker() {
       const [queue] = activations.queues;
@@ -268,6 +277,65 @@ test('a pointer that comes after its event was worked goes with the next activat
   await at.allSettled('m', 2);
 });
 
+const requester = { by: 'ada', reason: 'a test' };
+const delayed = (at: Awaited<ReturnType<typeof setUp>>) =>
+  at.redis.zcard(`${at.world.stack}:${activationQueueName(0)}:delayed`);
+
+/** Commands as operators give them while Redis cannot be reached: nothing but Postgres hears of them. */
+const commands = {
+  'ending a pause': async (at: Awaited<ReturnType<typeof setUp>>) => {
+    for (const change of [pauseLane, resumeLane]) await change(at.db, { merchantId: 'm', requester }, Date.now());
+  },
+  'lifting a rate': (at: Awaited<ReturnType<typeof setUp>>) =>
+    limitLane(at.db, { merchantId: 'm', requester, ratePerSecond: null }, Date.now()),
+  'raising a rate': (at: Awaited<ReturnType<typeof setUp>>) =>
+    limitLane(at.db, { merchantId: 'm', requester, ratePerSecond: 100 }, Date.now()),
+};
+
+test('a command of which Redis did not hear ends a suspension at the sweeper’s next pass', async () => {
+  for (const [name, command] of Object.entries(commands)) {
+    await using at = await setUp(() => done);
+    await at.system.seed('m', numbered(1, 1));
+    await at.system.run('m');
+    await limitLane(at.db, { merchantId: 'm', requester, ratePerSecond: 0.001 }, Date.now());
+    await at.db.updateTable('lanes').set({ rate_tokens: 0, due_at: null }).execute();
+    await at.system.seed('m', numbered(2, 2));
+    at.actors();
+    await at.activations.wake(['m']);
+    await waitFor('the suspension', async () => (await delayed(at)) === 1);
+    await at.sweeper().sweep();
+    assert.is(await delayed(at), 1, 'what is only behind stays suspended');
+
+    // A resumed lane has its rate still: that it was looked at shows in the time that is due no more.
+    await command(at);
+    await at.sweeper().sweep();
+    if (name !== 'ending a pause') await at.allSettled('m', 2);
+    else await waitFor('the visit', async () => (await at.system.lane('m')).due_at === null);
+  }
+});
+
+test('a lane that is roused and must wait all the same is suspended again, and due when its time comes', async () => {
+  await using at = await setUp((n) => (n === 1 ? snooze(3_600_000, 'in an hour') : done));
+  await at.system.seed('m', numbered(1, 1));
+  at.actors();
+  await at.activations.wake(['m']);
+  await waitFor('the suspension', async () => (await delayed(at)) === 1);
+  await commands['ending a pause'](at);
+  await at.sweeper().sweep();
+  const later = () => at.system.lane('m').then(({ due_at }) => (due_at?.getTime() ?? 0) > Date.now() + 3_000_000);
+  await waitFor('the lane to wait again', async () => (await delayed(at)) === 1 && (await later()));
+});
+
+test('a back-off is left to end, however often its lane is roused', async () => {
+  await using at = await setUp(() => done);
+  const { queue, take } = at.taker();
+  await at.activations.wake(['m']);
+  const end = { activation: await take(), action: 'later', atMs: Date.now() + 9_000 } as const;
+  await queue.exchange([end], { room: 0, leaseMs: 1_000, nowMs: Date.now() });
+  await at.activations.rouse(['m']);
+  assert.is(await delayed(at), 1);
+});
+
 test('events that are accepted while the lanes are rebuilt after a flush keep their place', async () => {
   const order: number[] = [];
   await using at = await setUp((n) => {
@@ -287,17 +355,7 @@ test('events that are accepted while the lanes are rebuilt after a flush keep th
   await at.system.seed('m', numbered(6, 7));
   await at.lanes.addPointers([entry(6, 7)]);
   await at.activations.wake(['m']);
-  const sweeper = createSweeper({
-    db: at.db,
-    redis: at.redis,
-    prefix: at.world.stack,
-    clock: systemClock,
-    log: silentLog,
-    everyMs: 50,
-    wakeMerchants: (merchants) => at.activations.wake(merchants),
-    wakeEffects: () => Promise.resolve(),
-    housekeeping: () => Promise.resolve(),
-  });
+  const sweeper = at.sweeper();
   at.actors({ windowEvents: 2 });
   await sweeper.sweep();
   await at.system.seed('m', numbered(8, 9));

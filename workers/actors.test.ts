@@ -87,6 +87,7 @@ async function setup(handler: HandlerModule, { leaseMs = 30_000, concurrency = 4
     log: silentLog,
     everyMs: 50,
     wakeMerchants: (merchants) => activations.wake(merchants),
+    rouseMerchants: (merchants) => activations.rouse(merchants),
     wakeEffects: () => Promise.resolve(),
     housekeeping: () => Promise.resolve(),
   });

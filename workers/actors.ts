@@ -50,6 +50,7 @@ export interface ActorOptions {
 }
 
 const INFRASTRUCTURE_BASE_MS = 250;
+/** No longer than what the sweeper leaves to end by itself (activate.ts). */
 const INFRASTRUCTURE_CAP_MS = 10_000;
 /** How long a Redis that does not answer holds a crew before it goes on without; the sweeper makes up for what was lost. */
 const EXCHANGE_DEADLINE_MS = 5_000;

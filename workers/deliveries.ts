@@ -122,6 +122,23 @@ export async function finishDeliveries(
   `.execute(trx);
 }
 
+export const isDue = ({ state, notBefore }: Delivery, nowMs: number): boolean =>
+  (state === 'waiting' || state === 'redrive') && (notBefore === null || notBefore.getTime() <= nowMs);
+
+/** Looks at pairs again at that time; no attempt is counted. */
+export async function postponeDeliveries(
+  trx: LaneTransaction,
+  merchantId: string,
+  pairs: readonly Pick<Delivery, 'mseq' | 'handler'>[],
+  untilMs: number,
+): Promise<void> {
+  await sql`
+    update deliveries d set not_before = ${new Date(untilMs)}::timestamptz
+    from unnest(${pairs.map((p) => p.mseq)}::bigint[], ${pairs.map((p) => p.handler)}::text[]) as p (mseq, handler)
+    where d.merchant_id = ${merchantId} and d.mseq = p.mseq and d.handler = p.handler
+  `.execute(trx);
+}
+
 /** The earliest time at which one of them may run; undefined when none will by itself. */
 export function nextTry(open: readonly Delivery[]): Date | undefined {
   const times = open.flatMap(({ state, notBefore }) =>

@@ -243,8 +243,8 @@ test('weight and rate are set at run time; a new rate starts with a second in st
   const command = { merchantId: 'm1', requester };
   assert.is((await weighLane(operator, { ...command, weight: 3 }, clock.time)).after.weight, 3);
   assert.is((await limitLane(operator, { ...command, ratePerSecond: 2.5 }, clock.time)).after.ratePerSecond, 2.5);
-  const { weight, rate_tokens, wake } = await lane('m1');
-  assert.equal([weight, rate_tokens, wake], [3, 2.5, 1]);
+  const { weight, rate_tokens, wake, due_at } = await lane('m1');
+  assert.equal([weight, rate_tokens, wake, due_at], [3, 2.5, 1, new Date(clock.time)]);
   assert.is((await limitLane(operator, { ...command, ratePerSecond: null }, clock.time)).after.ratePerSecond, null);
   assert.is((await limitLane(operator, { ...command, ratePerSecond: null }, clock.time)).changed, false);
 });

@@ -1,9 +1,10 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createSweeper, type EffectKey } from './sweep.ts';
 import { createLaneSystem } from './testing/lane-system.ts';
 import { connectRedis } from '../core/clients/redis.ts';
+import type { Database } from '../core/database/tables.ts';
 import { done, snooze } from '../core/events/handler.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { silentLog } from '../core/runtime/log.ts';
@@ -28,6 +29,7 @@ async function setUp() {
     log: silentLog,
     everyMs: 50,
     wakeMerchants: (ids) => Promise.resolve(void merchants.push(...ids)),
+    rouseMerchants: (ids) => Promise.resolve(void merchants.push(...ids)),
     wakeEffects: (keys) => Promise.resolve(void effects.push(...keys)),
     housekeeping: () => Promise.resolve(),
   });
@@ -50,6 +52,18 @@ async function setUp() {
     },
   };
 }
+
+/** What a release left whose handler this one does not have: due since an hour, its event the merchant's first. */
+const leaveUnknown = async (db: Kysely<Database>, merchants: string, eventType: string) => {
+  await sql`
+    insert into deliveries (merchant_id, mseq, handler, day, event_id, event_type, state, holds, created_at, updated_at)
+    select merchant_id, 1, 'retired', current_date, 'e', ${eventType}, 'waiting', 'event', now(), now()
+    from lanes where merchant_id like ${merchants}
+  `.execute(db);
+  await sql`
+    update lanes set due_at = now() - interval '1 hour', open_deliveries = 1 where merchant_id like ${merchants}
+  `.execute(db);
+};
 
 test('what is due is woken although the cursor has caught up: a set-aside, a redrive command, an effect', async () => {
   await using at = await setUp();
@@ -116,6 +130,29 @@ test('paused and blocked lanes are not woken and not worked, whatever Redis says
   await sql`update lanes set state = 'active'`.execute(at.db);
   assert.is((await at.system.run('paused')).kind, 'caught-up');
   assert.equal(await at.system.settled('paused'), ['1 done', '2 done']);
+});
+
+test('a lane of a handler that this release lacks is looked at again after a minute', async () => {
+  await using at = await setUp();
+  for (const [merchant, type] of [
+    ['aside', 'TestEvent'],
+    ['gone', 'GoneEvent'],
+  ] as const) {
+    await at.system.seed(merchant, [{ n: 2 }]);
+    await at.system.run(merchant);
+    await leaveUnknown(at.db, merchant, type);
+    assert.equal((await at.pass()).merchants.includes(merchant), true);
+    assert.equal(await at.system.run(merchant), { kind: 'caught-up', events: 0 });
+    assert.is((await at.system.lane(merchant)).due_at?.getTime(), at.system.clock.time + MINUTE);
+  }
+  assert.equal((await at.pass()).merchants, []);
+
+  // At the head, where it keeps what follows waiting.
+  await at.system.seed('head', [{ n: 2 }]);
+  await sql`insert into lanes (merchant_id) values ('head')`.execute(at.db);
+  await leaveUnknown(at.db, 'head', 'TestEvent');
+  assert.equal(await at.system.run('head'), { kind: 'waiting', events: 0, until: undefined, wake: 0 });
+  assert.is((await at.system.lane('head')).due_at?.getTime(), at.system.clock.time + MINUTE);
 });
 
 test('a pass looks at what moved lately; who has been behind for longer is found when Redis may have lost something', async () => {

@@ -36,6 +36,8 @@ export interface SweepOptions {
   log: Log;
   everyMs: number;
   wakeMerchants(merchantIds: readonly string[]): Promise<void>;
+  /** Wakes also those that are suspended for longer: what is due may be a command that ends what they wait for. */
+  rouseMerchants(merchantIds: readonly string[]): Promise<void>;
   wakeEffects(keys: readonly EffectKey[]): Promise<void>;
   /** Bounded clean-up that rides on the hourly pass. */
   housekeeping(): Promise<void>;
@@ -86,7 +88,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
     });
     if (found === undefined) return undefined;
     let merchants = 0;
-    if (found.due.length > 0) await options.wakeMerchants(found.due.map((row) => row.merchantId));
+    if (found.due.length > 0) await options.rouseMerchants(found.due.map((row) => row.merchantId));
     merchants += found.due.length;
     if (found.effects.length > 0) await options.wakeEffects(found.effects);
     merchants += await wakeThoseBehind(full ? 0 : now - RECENT_MS, full ? now + TOUCH_MS : now - SETTLING_MS);

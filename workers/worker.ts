@@ -293,6 +293,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     log,
     everyMs: config.sweepMs,
     wakeMerchants: (merchantIds) => activations.wake(merchantIds),
+    rouseMerchants: (merchantIds) => activations.rouse(merchantIds),
     wakeEffects: (keys) => effects.wake(keys),
     housekeeping: async () => {
       await purgeOutbox(backgroundDb, clock.now());

@@ -24,8 +24,7 @@ export interface LaneCommand {
 
 export type Verdict = 'retry' | 'skip' | 'dead';
 
-const woken = { wake: sql<number>`wake + 1` };
-const going = (nowMs: number) => ({ ...woken, due_at: new Date(nowMs) });
+const going = (nowMs: number) => ({ wake: sql<number>`wake + 1`, due_at: new Date(nowMs) });
 const isBlocked = { kind: 'refused', why: 'the lane is blocked: `unblock` says what becomes of its head' } as const;
 
 export function pauseLane(db: Kysely<Database>, { merchantId, requester }: LaneCommand, nowMs: number) {
@@ -94,9 +93,10 @@ export function limitLane(
 ): Promise<LaneChange> {
   return changeLane(db, { merchantId, action: 'rate', requester }, nowMs, (lane) => {
     if (lane.ratePerSecond === ratePerSecond) return { kind: 'unchanged' };
-    if (ratePerSecond === null) return { kind: 'change', set: { rate_per_second: null, rate_at: null, ...woken } };
+    if (ratePerSecond === null)
+      return { kind: 'change', set: { rate_per_second: null, rate_at: null, ...going(nowMs) } };
     const { tokens } = fullBucket(ratePerSecond, nowMs);
-    const set = { rate_per_second: ratePerSecond, rate_tokens: tokens, rate_at: new Date(nowMs), ...woken };
+    const set = { rate_per_second: ratePerSecond, rate_tokens: tokens, rate_at: new Date(nowMs), ...going(nowMs) };
     return { kind: 'change', set };
   });
 }
