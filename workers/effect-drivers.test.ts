@@ -1,8 +1,14 @@
+import { sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { chooseDriver } from './choose-driver.ts';
+import { createSweeper } from './sweep.ts';
 import { type EffectWorld, destination, intentOf, movableClock, setUpEffects } from './testing/world-of-effects.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
+import { systemClock } from '../core/runtime/clock.ts';
 import { LanewayError } from '../core/runtime/errors.ts';
+import { silentLog } from '../core/runtime/log.ts';
+import { captureLog } from '../core/testing/captured-log.ts';
 import { waitFor } from '../core/testing/wait-for.ts';
 
 /** A destination in memory: nothing is recorded anywhere but in `sent`. */
@@ -103,6 +109,38 @@ test('a driver that has its own patience is not given up a day after its destina
   };
   assert.is((await after(2, 'pending')).attempt, 0);
   await after(4, 'dead');
+});
+
+test('lanes of a destination without a driver are left for a minute, said once, and hold no later retry back', async () => {
+  await using s = await setUpEffects();
+  const { redis, world } = s;
+  const { db } = world.postgres;
+  const { log, lines } = captureLog();
+  const actors = s.actors({ drivers: chooseDriver({ 'ad-network': driverInMemory() }), log, concurrency: 20 });
+  await s.desire('active');
+  await sql`
+    insert into effect_lanes (merchant_id, destination, due_at, updated_at)
+    select 'shop-' || n, 'payments', now() - interval '1 hour', now() from generate_series(1, 1001) n
+  `.execute(db);
+  const sweeper = createSweeper({
+    ...{ db, redis, prefix: world.stack, clock: systemClock, log: silentLog, everyMs: 50 },
+    wakeMerchants: () => Promise.resolve(),
+    rouseMerchants: () => Promise.resolve(),
+    wakeEffects: (keys) => actors.wake(keys),
+    housekeeping: () => Promise.resolve(),
+  });
+  const woken = [await sweeper.sweep(), await sweeper.sweep()];
+  assert.equal(
+    woken.map((each) => each?.effects),
+    [1_000, 2],
+  );
+  await waitFor('the effect', async () => (await intentOf(world))?.state === 'done', { timeoutMs: 30_000 });
+  const due = () => db.selectFrom('effect_lanes').select('merchant_id').where('due_at', '<=', new Date()).execute();
+  await waitFor('no lane to be due', async () => (await due()).length === 0, { timeoutMs: 60_000 });
+  const said = lines.filter(({ level }) => level === 'warn' || level === 'error');
+  assert.ok(said.length >= 1 && said.length <= 3, `${said.length} lines`);
+  assert.is(said[0]?.['message'], 'effects wait for a worker that knows their destination');
+  assert.is(said[0]?.['destination'], 'payments');
 });
 
 test.run();

@@ -10,7 +10,7 @@ import { createEffectLimits } from './effect-limits.ts';
 import { workEffectLane } from './effect-run.ts';
 import { activationWorkerOptions } from './activation-worker.ts';
 import { holdLease } from './lease.ts';
-import { deferEffectLane } from './leave-effect-lane.ts';
+import { deferEffectLane, passEffectLaneBy } from './leave-effect-lane.ts';
 import { restAfterErrors, tellErrors } from './rest-after-errors.ts';
 import type { Database } from '../core/database/tables.ts';
 import type { DestinationDriver } from '../core/events/destination.ts';
@@ -20,7 +20,7 @@ import type { Clock } from '../core/runtime/clock.ts';
 import { withDeadline } from '../core/runtime/deadline.ts';
 import { LanewayError, coerceError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { encodeMerchant, newId, newOwner, shardOf } from '../core/runtime/ids.ts';
-import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
+import { type Log, nowAndThen, onceWhileFailing } from '../core/runtime/log.ts';
 import { effectQueueName } from '../core/runtime/queue-names.ts';
 import { type RetryPolicy, effectRetry } from '../core/runtime/retry.ts';
 
@@ -29,7 +29,8 @@ import { type RetryPolicy, effectRetry } from '../core/runtime/retry.ts';
  * is in Postgres. It ends in one of these ways.
  *
  * active ─► completed   nothing is due (`effect_lanes.due_at` says when something will be), the lane is another one's, or
- *                       its destination is away, out of quota, or has all the slots that this process gives it
+ *                       its destination is away, out of quota, unknown to this release, or has all the slots that this
+ *                       process gives it
  * active ─► completed, with a new activation behind it   quantum used, or shutdown
  * active ─► delayed     Postgres or DynamoDB is away: no effect may begin
  *
@@ -52,7 +53,7 @@ export interface EffectActorOptions {
   prefix: string;
   dynamodb: DynamoDBClient;
   claimsTable: string;
-  /** Throws for a destination that this release does not know. */
+  /** Throws `config.invalid` for a destination that this release does not know. */
   drivers(destination: string): DestinationDriver;
   registry: Registry;
   /** What this process is called. */
@@ -77,6 +78,9 @@ export interface EffectActorOptions {
 
 const INFRASTRUCTURE_BASE_MS = 500;
 const INFRASTRUCTURE_CAP_MS = 10_000;
+/** For how long a lane is left to workers that may know its destination, before it is looked at again. */
+const STRANGE_MS = 60_000;
+const STRANGE_SAID_EVERY_MS = 60_000;
 
 /**
  * At most one activation of a lane waits or runs; one asked for meanwhile follows it. `~.` occurs in no encoding, so that
@@ -103,6 +107,10 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
   const { leaseMs, log, clock, random = Math.random } = options;
   const stopping = new AbortController();
   const trouble = onceWhileFailing(log, 'effects');
+  const strange = nowAndThen(log, 'effects wait for a worker that knows their destination', {
+    everyMs: STRANGE_SAID_EVERY_MS,
+    clock,
+  });
   const limitsOf = (destination: string): DestinationLimits =>
     options.limits?.[destination] ?? options.drivers(destination).limits(destination);
   const limits = createEffectLimits({ db: options.db, limitsOf, clock, random, log });
@@ -155,9 +163,24 @@ export function createEffectActors(options: EffectActorOptions): EffectActors {
     if (end === 'more') await wake([key]);
   };
 
-  /** Works the lane if its destination has a slot left here; the slot goes to the next lane that waits for one. */
+  const isKnown = (destination: string): boolean => {
+    try {
+      options.drivers(destination);
+      limitsOf(destination);
+      return true;
+    } catch (error) {
+      if (error instanceof LanewayError && error.code === 'config.invalid') return false;
+      throw error;
+    }
+  };
+
+  /** Works the lane if its destination is known and has a slot left here; the slot goes to the next lane that waits for one. */
   const workInSlot = async (job: Job<EffectKey>, token: string): Promise<void> => {
     const { destination, merchantId } = job.data;
+    if (!isKnown(destination)) {
+      strange({ merchantId, destination });
+      return await passEffectLaneBy(options.db, job.data, clock.now(), clock.now() + STRANGE_MS);
+    }
     if (!slots.enter(job.data)) return await deferEffectLane(options.db, job.data, clock.now() + leaseMs);
     try {
       await work(job, token);

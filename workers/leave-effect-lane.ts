@@ -66,3 +66,14 @@ export async function deferEffectLane(db: Kysely<Database>, key: EffectKey, unti
   const later = sql`${new Date(until)}::timestamptz`;
   await sql`update effect_lanes set due_at = ${later} where ${ofLane(key)} and due_at < ${later}`.execute(db);
 }
+
+/** Makes a lane that is due so later, for a worker that knows its destination; one that waits, or is worked, is left alone. */
+export async function passEffectLaneBy(
+  db: Kysely<Database>,
+  key: EffectKey,
+  now: number,
+  until: number,
+): Promise<void> {
+  const [at, later] = [now, until].map((ms) => sql`${new Date(ms)}::timestamptz`);
+  await sql`update effect_lanes set due_at = ${later} where ${ofLane(key)} and due_at <= ${at}`.execute(db);
+}

@@ -5,7 +5,7 @@ import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
 /** The version of the schema that this code was written for. */
-export const schemaVersion = 48;
+export const schemaVersion = 54;
 
 const migrations: Record<string, () => Promise<Migration>> = {
   '0001-engine': () => import('./migrations/0001-engine.ts'),
@@ -45,6 +45,7 @@ const migrations: Record<string, () => Promise<Migration>> = {
   '0047-archive-parts': () => import('./migrations/0047-archive-parts.ts'),
   '0048-report-rollups': () => import('./migrations/0048-report-rollups.ts'),
   '0051-compared-settings': () => import('./migrations/0051-compared-settings.ts'),
+  '0054-sweep-turn': () => import('./migrations/0054-sweep-turn.ts'),
 };
 
 const provider: MigrationProvider = {

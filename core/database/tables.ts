@@ -152,6 +152,19 @@ export interface EngineTables {
     state: Generated<'pending' | 'sent' | 'unsendable'>;
     sent_at: Date | null;
   };
+  /** One row, by which the workers take turns: see workers/sweep-turn.ts. */
+  sweep_turn: {
+    singleton: Generated<boolean>;
+    holder: string | null;
+    began_at: Generated<Date>;
+    held_until: Generated<Date>;
+    recent_at: Generated<Date>;
+    full_at: Generated<Date>;
+    full_asked: Generated<number>;
+    full_done: Generated<number>;
+    due_lane: OptionalJson<readonly string[]>;
+    due_effect: OptionalJson<readonly string[]>;
+  };
   relay_leases: { shard: number; owner: string; worker: string; expires_at: Date };
   effect_lanes: {
     merchant_id: string;

@@ -9,6 +9,8 @@ const lostWorkers = 'ops/faults/lost-workers.test.ts';
 const lately =
   'a pass looks at what moved lately; who has been behind for longer is found when Redis may have lost something';
 
+const quiet = 'the passes that run all the time read no table as a whole, nor whoever was quiet for a minute';
+
 /** What is kept in Redis: activations, leases and pointers, and the sweeper that does without. */
 export const waking: readonly TakeAway[] = [
   {
@@ -24,7 +26,7 @@ export const waking: readonly TakeAway[] = [
     hazard: 'H1',
     takes: 'the full pass after a new connection, which a failover leaves',
     file: 'workers/sweep.ts',
-    from: 'lost || connection !== sweptConnections ||',
+    from: 'lost || turn.fullAsked > turn.fullDone ||',
     to: 'lost ||',
     test: sweepTest,
     expects: lately,
@@ -142,7 +144,7 @@ export const waking: readonly TakeAway[] = [
     hazard: 'H19',
     takes: 'the bound to what moved lately',
     file: 'workers/sweep.ts',
-    from: 'full ? 0 : now - RECENT_MS',
+    from: 'full ? 0 : now - (recent ? RECENT_MS : NEW_MS)',
     to: '0',
     test: sweepTest,
     expects: lately,
@@ -154,7 +156,52 @@ export const waking: readonly TakeAway[] = [
     from: 'where (m.touched_at, m.merchant_id) >',
     to: "where (m.touched_at + interval '0', m.merchant_id) >",
     test: sweepTest,
-    expects: 'the passes that run all the time read no table as a whole',
+    expects: quiet,
+  },
+  {
+    hazard: 'H19',
+    takes: 'the bound to what is new: each pass reads whoever was touched in a quarter of an hour',
+    file: 'workers/sweep.ts',
+    from: 'const NEW_MS = 30_000;',
+    to: 'const NEW_MS = RECENT_MS;',
+    test: sweepTest,
+    expects: quiet,
+  },
+  {
+    hazard: 'H19',
+    takes: 'the interval that a fleet shares',
+    file: 'workers/sweep-turn.ts',
+    from: ' and began_at <= now() - ${inMs(everyMs)}',
+    to: ' and ${everyMs}::float8 >= 0',
+    test: sweepTest,
+    expects: 'of a fleet one worker makes a pass in each interval, and another goes on where it ended',
+  },
+  {
+    hazard: 'H1',
+    takes: 'that a full pass marks only what was not emptied meanwhile',
+    file: 'workers/sweep.ts',
+    from: "await redis.set(marker, String(now), 'XX');",
+    to: 'await redis.set(marker, String(now));',
+    test: sweepTest,
+    expects: 'a Redis that is emptied during a full pass gets another',
+  },
+  {
+    hazard: 'H30',
+    takes: 'the pages of what is due: each pass begins with the oldest',
+    file: 'workers/sweep.ts',
+    from: 'dueLane: due.next, dueEffect: effects.next',
+    to: 'dueLane: null, dueEffect: null',
+    test: sweepTest,
+    expects: 'what stays due, since nobody can work it, holds nothing back that is due later',
+  },
+  {
+    hazard: 'H30',
+    takes: 'the end of a suspension of a lane that is due',
+    file: 'workers/activate.ts',
+    from: 'add(merchantIds, options.clock.now() + ABOUT_TO_END_MS)',
+    to: 'add(merchantIds)',
+    test: activationsTest,
+    expects: 'a command of which Redis did not hear ends a suspension at the sweeper’s next pass',
   },
   {
     hazard: 'H20',
@@ -241,7 +288,7 @@ export const waking: readonly TakeAway[] = [
     hazard: 'H1',
     takes: 'the sweeper',
     file: 'workers/sweep.ts',
-    from: '        await sweep();\n',
+    from: '        await sweepAfter(0.9 * everyMs);\n',
     to: '',
     test: redisFaults,
     expects: 'a Redis that comes back empty, or without its last seconds, costs neither an event nor its place',

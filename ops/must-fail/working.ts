@@ -211,7 +211,7 @@ export const working: readonly TakeAway[] = [
     hazard: 'H30',
     takes: 'the look of the sweeper at what is due',
     file: 'workers/sweep.ts',
-    from: 'if (found.due.length > 0) await options.rouseMerchants(found.due.map((row) => row.merchantId));',
+    from: 'if (due.rows.length > 0) await options.rouseMerchants(due.rows.map((row) => row.merchantId));',
     to: '',
     test: 'workers/sweep.test.ts',
     expects: 'what is due is woken although the cursor has caught up: a set-aside, a redrive command, an effect',
