@@ -239,7 +239,7 @@ function adviceOn(cause: Cause, merchantId: string): string {
     case 'set-aside-limit':
       return `too much is set aside for anything new to be begun: ${command('show M')} lists it`;
     case 'worker-gone':
-      return 'its worker is gone: taken over within a tenth of a lease (3 s at the usual one), if another worker runs';
+      return 'its worker is gone: taken over within a twentieth of a lease (1.5 s at the usual one), if another worker runs';
     case 'handler-unknown':
       return `it never is tried by a release without ${cause.handler}: start workers of one that has it; where the handler is retired for good, one in which it skips`;
     case 'suspended':
