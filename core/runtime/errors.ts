@@ -111,7 +111,10 @@ export function coerceError(thrown: unknown, fallback: ErrorCode = 'handler.fail
 
 function messageOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? String(thrown.message) : `threw ${typeof thrown}: ${String(thrown)}`;
+    if (!(thrown instanceof Error)) return `threw ${typeof thrown}: ${String(thrown)}`;
+    // Whoever threw it may have put anything there.
+    const { message }: { message: unknown } = thrown;
+    return String(message);
   } catch {
     // An object without a prototype has no text, and coercing what was thrown must not throw.
     return `threw ${typeof thrown}`;
@@ -131,7 +134,7 @@ export function recordError(error: LanewayError, atMs: number): ErrorRecord {
   const frame = origin.stack?.split('\n').find((line) => line.includes('.ts:') && !line.includes('node_modules'));
   return {
     code: error.code,
-    message: storableText(String(error.message)),
+    message: storableText(error.message),
     at: new Date(atMs).toISOString(),
     ...(frame === undefined
       ? {}

@@ -34,7 +34,7 @@ export interface Seen {
   /** What was never accepted. */
   messages: readonly Listed[];
   /** Says of an accepted item whether its letter lies there. */
-  listed(item: AcceptedItem): Listed;
+  listed: (item: AcceptedItem) => Listed;
 }
 
 export async function lookIntoQueues(deps: FindDependencies, filter: ItemFilter): Promise<Seen> {
