@@ -63,4 +63,18 @@ test('a Postgres that hangs without a word fails queries and transactions as a s
   await waitFor('every connection to be gone', () => proxy.cut() === 0);
 });
 
+test('a pool whose connections were used without the query builder ends with them', async () => {
+  await using world = await createWorld();
+  const postgres = connectPostgres({
+    url: world.postgresUrl,
+    poolSize: 2,
+    applicationName: 'test',
+    statementTimeoutMs: 10_000,
+    idleInTransactionTimeoutMs: 10_000,
+  });
+  await postgres.pool.query('select 1');
+  await postgres.close();
+  assert.equal([postgres.pool.ended, postgres.pool.totalCount], [true, 0]);
+});
+
 test.run();

@@ -93,18 +93,21 @@ export function connectPostgres(options: PostgresOptions): Postgres {
     if (pool.ending && connections.size === 0) allEnded.resolve();
   });
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
-  return { db, pool, close: () => closeAll(db, connections, allEnded.promise) };
+  return { db, pool, close: () => closeAll(db, pool, connections, allEnded.promise) };
 }
 
 /** A server that hangs does not answer a farewell either: what has not ended in time is ended without. */
 async function closeAll(
   db: Kysely<Database>,
+  pool: pg.Pool,
   connections: ReadonlySet<pg.PoolClient>,
   allEnded: Promise<void>,
 ): Promise<void> {
   try {
     await withDeadline('closing connections to Postgres', CLOSE_MS, async () => {
       await db.destroy();
+      // Kysely knows nothing of a pool that it was never asked to use.
+      if (!pool.ending) await pool.end();
       if (connections.size > 0) await allEnded;
     });
   } catch (error) {

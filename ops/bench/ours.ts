@@ -13,7 +13,7 @@ import { topologyOf } from '../../core/events/topology.ts';
 import { acceptBatch } from '../../workers/accept.ts';
 import { createAcceptBatches } from '../../workers/accept-batch.ts';
 import type { AcceptResult, AcceptableEvent } from '../../workers/accept-rows.ts';
-import { createActivations } from '../../workers/activate.ts';
+import { type Activations, createActivations } from '../../workers/activate.ts';
 import { type Actors, actorSettings, startActors } from '../../workers/actors.ts';
 import { decode } from '../../workers/decode.ts';
 import { createInHand } from '../../workers/in-hand.ts';
@@ -83,12 +83,21 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
   const intake = connect(config.intakePool, true);
   const redis = connectRedis(config.redisUrl, 'laneway-bench-worker');
   const lanes = createLanes({ redis, prefix, cap: config.laneCap, clock, log: silentLog });
-  const activations = createActivations({
-    ...{ redis, prefix, partitions: config.activationPartitions, worker: 'bench', leaseMs: config.leaseMs, clock },
-  });
+  const openActivations = () =>
+    createActivations({
+      ...{ redis, prefix, partitions: config.activationPartitions, worker: 'bench', leaseMs: config.leaseMs, clock },
+    });
+  const activations = openActivations();
+  /** Of their own: what waits for work when they stop still waits for a while, and others would wait behind it. */
+  let ofActors: Activations | undefined;
   const handlers = failFor(options.failing ?? new Set(), await loadHandlers(benchRegistry));
   let actors: Actors | undefined;
 
+  const stop = async () => {
+    await actors?.stop(config.leaseMs);
+    await ofActors?.close();
+    actors = ofActors = undefined;
+  };
   const wake = async (entries: readonly WakeEntry[]) => {
     await Promise.all([lanes.addPointers(entries), activations.wake(entries.map((entry) => entry.merchantId))]);
   };
@@ -109,6 +118,7 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
     accept: async (events) => wakeFor(events, await run(events)),
     acceptOne: async (event) => wakeFor([event], await batches.accept([event])),
     start() {
+      ofActors = openActivations();
       actors = startActors({
         ...actorSettings(config),
         deps: {
@@ -122,17 +132,14 @@ export async function createOurs(options: OursOptions): Promise<Ours> {
           inHand: createInHand({ redis, prefix, log: silentLog }),
           committed: (committed) => void lanes.trim(committed),
         },
-        activations,
+        activations: ofActors,
         log: silentLog,
         readWakes: () => Promise.resolve(new Map()),
       });
     },
-    async stop() {
-      await actors?.stop(config.leaseMs);
-      actors = undefined;
-    },
+    stop,
     async [Symbol.asyncDispose]() {
-      await actors?.stop(config.leaseMs);
+      await stop();
       await activations.close();
       redis.disconnect();
       await Promise.all([postgres.close(), intake.close()]);
