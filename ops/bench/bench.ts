@@ -35,6 +35,7 @@ export async function runBench(
       seconds: {},
     };
     for (const name of chosen) {
+      await servers.beginPart();
       const startedAt = performance.now();
       report[name] = await parts[name]({ servers, pairs, scale, say: (line) => say(`${name}: ${line}`) });
       report.seconds[name] = Math.round((performance.now() - startedAt) / 100) / 10;

@@ -26,6 +26,7 @@ export interface Emulators {
   env: Record<string, string>;
   networksUrl: string;
   pids: { emulator: number; dynamo: number };
+  stop(): Promise<void>;
 }
 
 export interface BenchServers {
@@ -35,8 +36,10 @@ export interface BenchServers {
   dir: string;
   /** An empty database with the product's schema. */
   createDatabase(): Promise<BenchDatabase>;
-  /** Started by the first part that asks. */
+  /** Started when a part first asks. */
   emulators(): Promise<Emulators>;
+  /** Nothing that a part left behind is paid for by the next: pages yet to be flushed, or emulators full of messages. */
+  beginPart(): Promise<void>;
   /** As the servers answer, for the report. */
   settings(): Promise<Record<string, string>>;
 }
@@ -60,8 +63,10 @@ export async function startBenchServers(teardown: Teardown): Promise<BenchServer
   chmodSync(dir, 0o755);
   const stoppable = async <S extends { stop(): Promise<void> }>(start: Promise<S>): Promise<S> => {
     const server = await start;
-    teardown.add(undefined, () => server.stop());
-    return server;
+    let stopped: Promise<void> | undefined;
+    const stop = () => (stopped ??= server.stop());
+    teardown.add(undefined, stop);
+    return { ...server, stop };
   };
   const [postgres, redis] = await Promise.all([
     stoppable(startPostgres({ dataDir: join(dir, 'postgres'), password, settings: { track_commit_timestamp: 'on' } })),
@@ -100,7 +105,8 @@ export async function startBenchServers(teardown: Teardown): Promise<BenchServer
     };
     // The SDK reads its endpoints from the environment: the clients of this process go where those of the workers go.
     Object.assign(process.env, env);
-    return { env, networksUrl: networks.url, pids: { emulator: emulator.pid, dynamo: dynamo.pid } };
+    const stop = async () => void (await Promise.all([emulator.stop(), dynamo.stop(), networks.stop()]));
+    return { env, networksUrl: networks.url, pids: { emulator: emulator.pid, dynamo: dynamo.pid }, stop };
   };
   let emulators: Promise<Emulators> | undefined;
 
@@ -109,6 +115,12 @@ export async function startBenchServers(teardown: Teardown): Promise<BenchServer
     pids: { postgres: postgres.pid, redis: redis.pid },
     dir,
     emulators: () => (emulators ??= startEmulators()),
+    async beginPart() {
+      const used = await emulators;
+      emulators = undefined;
+      await used?.stop();
+      await sql`checkpoint`.execute(admin.db);
+    },
     async createDatabase() {
       const name = `bench_${randomBytes(5).toString('hex')}`;
       await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(admin.db);

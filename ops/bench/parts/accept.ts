@@ -30,10 +30,11 @@ export async function runAccept(context: BenchContext) {
   const events = productEvents({ merchants: merchantIds(scaled(context, 1_000, 20)), each: 20 });
   const jobs = events.map(({ merchantId, body }) => ({ merchantId, data: JSON.parse(body) as object }));
   const sample = Math.max(receiveSize, Math.floor(events.length / 4));
-  await runOurs(context, events.slice(0, sample));
-  const best = await bestOf(worthTrying(context, [4, 1, 2, 8]), (concurrency) =>
-    runBullmqAddBulk({ redisUrl, jobs: jobs.slice(0, sample), concurrency }),
-  );
+  // Each time that addBulk is tried, ours runs as well: code that has run as often is compiled as well.
+  const best = await bestOf(worthTrying(context, [4, 1, 2, 8]), async (concurrency) => {
+    await runOurs(context, events.slice(0, sample));
+    return await runBullmqAddBulk({ redisUrl, jobs: jobs.slice(0, sample), concurrency });
+  });
   say(`addBulk at ${best.setting} batches in flight`);
   const rounds = await holdContest({
     pairs,

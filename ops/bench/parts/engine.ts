@@ -61,9 +61,11 @@ async function engineContest(
   const unordered = async (concurrency: number, share = jobs) =>
     (await runBullmqUnordered({ redisUrl: servers.redisUrl, jobs: share, concurrency })).drain;
 
-  // Also the warm-up: everybody's code has run once before the clock counts.
-  await runOurs(context, events.slice(0, sample));
-  const bestLoop = await bestOf(worthTrying(context, [8, 4, 16, 32]), (c) => bareLoop(c, events.slice(0, sample)));
+  // Also the warm-up: ours runs each time that the bare loop is tried, so that everybody's code has run before the clock counts.
+  const bestLoop = await bestOf(worthTrying(context, [8, 4, 16, 32]), async (c) => {
+    await runOurs(context, events.slice(0, sample));
+    return await bareLoop(c, events.slice(0, sample));
+  });
   const bestQueue = await bestOf(worthTrying(context, [50, 16, 150]), (c) =>
     bullmq ? unordered(c, jobs.slice(0, sample)) : Promise.resolve(0),
   );
