@@ -52,7 +52,7 @@ function conditions({ machine, versions, settings, date, options }: Results): st
   return [
     `Measured on ${date}: ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, ${machine.platform}. Medians of`,
     `${options.pairs} pairs with their smallest and largest value; ratios are taken within a pair, in which everyone ran on`,
-    `the same servers one after the other. Scale ${options.scale}.`,
+    `the same servers one after the other. Each part begins with a checkpoint and emulators of its own. Scale ${options.scale}.`,
     '',
     `- Versions: ${list(versions)}.`,
     `- Durability: ${list(settings)}. Postgres also keeps commit timestamps, from which commits are timed.`,
