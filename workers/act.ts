@@ -16,6 +16,7 @@ import { type LaneState, type Tenure, takeFence } from './fence.ts';
 import type { InHand, Pair } from './in-hand.ts';
 import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from './lane-limits.ts';
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
+import { type Trace, newTrace } from './step-trace.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
 import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
 import { type WindowPlan, eventsUpTo, passed, planUnsettled, shrink } from './window-plan.ts';
@@ -157,23 +158,8 @@ async function workVisit(
   }
 }
 
-/** What a transaction was doing when it ended, for whoever has to say what that means. */
-interface Trace {
-  size: number;
-  /** The window's events, in order. */
-  events: readonly OpenedEvent[];
-  alone: AloneInput | undefined;
-  running: Pair | undefined;
-  /** All handlers ran, and what they decided is being written. */
-  settling: boolean;
-  /** Where the lane stood; undefined until the fence was taken. */
-  cursor: number | undefined;
-}
-
-const nothingYet = { alone: undefined, running: undefined, cursor: undefined };
-
 async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
-  const trace: Trace = { size: 0, events: [], settling: false, ...nothingYet };
+  const trace = newTrace();
   const deadlineMs = Math.max(deps.leaseMs / 2, deps.leaseMs - LEASE_MARGIN_MS);
   try {
     return await inLaneTransaction(deps.pool, deadlineMs, visit.stop, (trx, signal) =>
