@@ -7,7 +7,7 @@ import { connectSQS } from '../core/clients/sqs.ts';
 import { registry } from '../core/events/registry.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { loadConsoleConfig, required } from '../core/runtime/config.ts';
-import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
+import { SERVER_SHARE, createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 import { createConsole } from './app.ts';
 
@@ -18,8 +18,6 @@ const name = config.processName ?? 'console';
 const log = createLog(name, config.logLevel);
 const login = { user: required(config, 'opsUser'), password: required(config, 'opsPassword') };
 const lifecycle = createLifecycle(log, config.drainMs);
-/** Of the time to drain: requests in flight have nearly all of it. */
-const HTTP_SHARE = 0.9;
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
@@ -72,6 +70,6 @@ lifecycle.onStop(
       // Browsers keep idle connections open, which would hold up the close.
       if ('closeIdleConnections' in server) server.closeIdleConnections();
     }),
-  HTTP_SHARE,
+  SERVER_SHARE,
 );
 drainOnSignals(lifecycle);

@@ -6,7 +6,7 @@ import { registry } from '../core/events/registry.ts';
 import { createKeyring } from '../core/people/keyring.ts';
 import { systemClock } from '../core/runtime/clock.ts';
 import { loadGatewayConfig, required } from '../core/runtime/config.ts';
-import { createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
+import { SERVER_SHARE, createLifecycle, drainOnSignals } from '../core/runtime/lifecycle.ts';
 import { createLog } from '../core/runtime/log.ts';
 
 const REQUEST_DEADLINE_MS = 10_000;
@@ -15,8 +15,6 @@ const config = loadGatewayConfig();
 const name = config.processName ?? 'gateway';
 const log = createLog(name, config.logLevel);
 const lifecycle = createLifecycle(log, config.drainMs);
-/** Of the time to drain: requests in flight have nearly all of it. */
-const HTTP_SHARE = 0.9;
 
 const postgres = connectPostgres({
   url: config.postgresUrl,
@@ -65,5 +63,5 @@ server.on('error', (error: Error) => {
   void giveUp();
 });
 /** Takes no new connection, closes idle ones, and resolves when the last request has its answer. */
-lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())), HTTP_SHARE);
+lifecycle.onStop('http', () => new Promise((resolve) => void server.close(() => resolve())), SERVER_SHARE);
 drainOnSignals(lifecycle);

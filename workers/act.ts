@@ -20,6 +20,7 @@ import { type Trace, newTrace } from './step-trace.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
 import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
 import { type WindowPlan, eventsUpTo, passed, planUnsettled, shrink } from './window-plan.ts';
+import { hasHandler } from '../core/events/registry.ts';
 import type { Clock } from '../core/runtime/clock.ts';
 import { LanewayError, isInfrastructureError } from '../core/runtime/errors.ts';
 import { newOwner } from '../core/runtime/ids.ts';
@@ -200,8 +201,7 @@ async function takeStep(
     return { kind: 'waiting', until: undefined, wake: lane.wake };
   }
   // One whose handler this release does not have is for a worker that has it.
-  const known = (d: Delivery) =>
-    deps.registry.get(d.eventType)?.handlers.some(({ name }) => name === d.handler) === true;
+  const known = (d: Delivery) => hasHandler(deps.registry, d);
   const due = (d: Delivery) => known(d) && isDue(d, base.now);
   const strange = open.filter((d) => !known(d) && isDue(d, base.now));
   if (strange.length > 0) await postponeDeliveries(trx, merchantId, strange, base.now + STRANGE_MS);

@@ -67,9 +67,6 @@ interface ScriptedRedis extends Redis {
   activationsRenew(keyCount: number, ...args: (string | number)[]): Promise<number[]>;
 }
 
-/** How often jobs that stalled are looked for. At BullMQ's own ratio of one, a dead worker's would wait for two leases. */
-export const stalledIntervalMs = (leaseMs: number): number => Math.max(100, Math.floor(leaseMs / 10));
-
 /** How often each worker looks for activations whose lock ran out. Nobody looks again within half of that. */
 export const recoveryIntervalMs = (leaseMs: number): number => Math.max(50, Math.floor(leaseMs / 20));
 
@@ -138,11 +135,11 @@ export function createActivationQueue(options: {
       };
     },
     async renew(activations, lockMs) {
-      if (activations.length === 0) return [];
       const held: number[] = [];
       for (let from = 0; from < activations.length; from += MAX_PER_CALL) {
-        const args = activations.slice(from, from + MAX_PER_CALL).flatMap(({ id, token }) => [id, token]);
-        held.push(...(await redis.activationsRenew(1, key('stalled'), base, lockMs, ...args)));
+        const some = activations.slice(from, from + MAX_PER_CALL);
+        const locks = some.map(({ id }) => key(`${id}:lock`));
+        held.push(...(await redis.activationsRenew(locks.length, ...locks, lockMs, ...some.map(({ token }) => token))));
       }
       return activations.filter((_, i) => held[i] !== 1);
     },

@@ -4,7 +4,7 @@
  * in one round trip and writes no event stream. Pinned to bullmq 6.7: a test takes jobs over in both directions.
  *
  * Keys of a queue, after its prefix: `wait` (list, the oldest at the right end), `active` (list), `delayed` (sorted by due
- * time × 4096), `stalled` (set), `marker` (what blocked workers wait for), `meta`; of a job: its hash, `<id>:lock`, and
+ * time × 4096), `marker` (what blocked workers wait for), `meta`; of a job: its hash, `<id>:lock`, and
  * `de:<deduplication id>` naming the job that stands for it, `dn:<deduplication id>` the wake-up that arrived meanwhile.
  */
 const STORE = `
@@ -20,12 +20,22 @@ local function store(prefix, wait, id, deid, data, now)
 end
 `;
 
+/** Lets go what is suspended; false where it is not, any more. */
+const RESUME = `
+local function resume(prefix, wait, delayed, id)
+  if redis.call('ZREM', delayed, id) == 0 then return false end
+  redis.call('LPUSH', wait, id)
+  redis.call('HSET', prefix .. id, 'delay', 0)
+  return true
+end
+`;
+
 /**
  * KEYS: wait, marker, delayed. ARGV: prefix, now, limit, then for each: id, deduplication id, data.
  * An activation that waits or is suspended absorbs the wake-up; one that runs is followed by another. A suspension that ends
  * later than the limit, where there is one, is over. Answers how many wait that did not.
  */
-export const ADD = `${STORE}
+export const ADD = `${STORE}${RESUME}
 local prefix, now, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local added = 0
 for i = 4, #ARGV, 3 do
@@ -36,12 +46,7 @@ for i = 4, #ARGV, 3 do
       redis.call('HSET', prefix .. 'dn:' .. deid, 'name', 'activate', 'data', data, 'opts', options(id, deid), 'jid', id)
     elseif limit then
       local due = redis.call('ZSCORE', KEYS[3], standing)
-      if due and due / 4096 > limit then
-        redis.call('ZREM', KEYS[3], standing)
-        redis.call('LPUSH', KEYS[1], standing)
-        redis.call('HSET', prefix .. standing, 'delay', 0)
-        added = added + 1
-      end
+      if due and due / 4096 > limit and resume(prefix, KEYS[1], KEYS[3], standing) then added = added + 1 end
     end
   else
     store(prefix, KEYS[1], id, deid, data, now)
@@ -66,10 +71,8 @@ const WHEN_FULL = '#!lua flags=allow-oom\n';
  * the due time).
  * Answers: what became of each end (1, or 0 where the lock was not the caller's), claims as flat `id, data, stalled count,
  * claim count`, and the due time of the first delayed activation ('' for none).
- *
- * An id may stay in `stalled` after its end: whoever looks for stalled jobs leaves alone what is not active any more.
  */
-export const EXCHANGE = `${WHEN_FULL}${STORE}
+export const EXCHANGE = `${WHEN_FULL}${STORE}${RESUME}
 local wait, active, delayed, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, now, room, token, lockMs, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local ended = {}
@@ -94,11 +97,7 @@ for i = 7, #ARGV, 6 do
   end
 end
 local due = redis.call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 4096 - 1, 'LIMIT', 0, 1000)
-for _, id in ipairs(due) do
-  redis.call('ZREM', delayed, id)
-  redis.call('LPUSH', wait, id)
-  redis.call('HSET', prefix .. id, 'delay', 0)
-end
+for _, id in ipairs(due) do resume(prefix, wait, delayed, id) end
 local claimed = {}
 local paused = redis.call('HEXISTS', meta, 'paused') == 1
 while not paused and #claimed < 4 * room do
@@ -125,19 +124,17 @@ return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '
 `;
 
 /**
- * KEYS: stalled. ARGV: prefix, lock in ms, then for each: id, token. Answers 1 for each, or 0 where the lock is not the
- * caller's: by place, since a process may ask for two claims of one id, of which it lost the older.
+ * KEYS: locks. ARGV: lock in ms, then the token of each. Answers 1 for each, or 0 where the lock is not the caller's: by place,
+ * since a process may ask for two claims of one id, of which it lost the older.
  */
 export const RENEW = `${WHEN_FULL}
 local held = {}
-for i = 3, #ARGV, 2 do
-  local lock = ARGV[1] .. ARGV[i] .. ':lock'
-  if redis.call('GET', lock) == ARGV[i + 1] then
-    redis.call('PEXPIRE', lock, ARGV[2])
-    redis.call('SREM', KEYS[1], ARGV[i])
-    held[#held + 1] = 1
+for i = 1, #KEYS do
+  if redis.call('GET', KEYS[i]) == ARGV[i + 1] then
+    redis.call('PEXPIRE', KEYS[i], ARGV[1])
+    held[i] = 1
   else
-    held[#held + 1] = 0
+    held[i] = 0
   end
 end
 return held
@@ -167,14 +164,10 @@ return recovered
 `;
 
 /** KEYS: wait, delayed, marker. ARGV: prefix, ids. Makes suspended activations due now; those that are not any more are left. */
-export const PROMOTE = `
+export const PROMOTE = `${RESUME}
 local promoted = 0
 for i = 2, #ARGV do
-  if redis.call('ZREM', KEYS[2], ARGV[i]) == 1 then
-    redis.call('LPUSH', KEYS[1], ARGV[i])
-    redis.call('HSET', ARGV[1] .. ARGV[i], 'delay', 0)
-    promoted = promoted + 1
-  end
+  if resume(ARGV[1], KEYS[1], KEYS[2], ARGV[i]) then promoted = promoted + 1 end
 end
 if promoted > 0 then redis.call('ZADD', KEYS[3], 0, '0') end
 return promoted

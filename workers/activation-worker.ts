@@ -1,6 +1,5 @@
 import type { WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { stalledIntervalMs } from './activation-queue.ts';
 
 /** How BullMQ runs activations whose truth is in Postgres. */
 export const activationWorkerOptions = (options: {
@@ -15,7 +14,8 @@ export const activationWorkerOptions = (options: {
   lockDuration: options.leaseMs,
   // BullMQ renews by job id alone; the lease of a run renews its own (lease.ts).
   skipLockRenewal: true,
-  stalledInterval: stalledIntervalMs(options.leaseMs),
+  // At BullMQ's own ratio of one, a dead worker's would wait for two leases.
+  stalledInterval: Math.max(100, Math.floor(options.leaseMs / 10)),
   // A second death must not fail the activation and leave what it wakes asleep; deaths are counted in Postgres.
   maxStalledCount: 1_000_000,
   removeOnComplete: { count: 0 },

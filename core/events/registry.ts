@@ -50,6 +50,12 @@ function definitionFaults(d: EventDefinition): string[] {
 export const currentVersion = (definition: EventDefinition): EventVersion =>
   definition.versions[definition.versions.length - 1] ?? definition.versions[0];
 
+/** Whether this release can run an event's handler: what is open may be of one that came later, or is no more. */
+export const hasHandler = (
+  registry: Registry,
+  { eventType, handler }: { eventType: string; handler: string },
+): boolean => registry.get(eventType)?.handlers.some(({ name }) => name === handler) === true;
+
 export const registry: Registry = createRegistry([
   productCoreDataUpdatedEvent,
   campaignStateChangeRequestedEvent,

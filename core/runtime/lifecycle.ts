@@ -26,6 +26,8 @@ export interface Lifecycle {
 }
 
 const SHARE = 0.05;
+/** For a server whose requests in flight are to have their answers: nearly all of it. */
+export const SERVER_SHARE = 0.9;
 
 export function createLifecycle(log: Log, drainMs: number): Lifecycle {
   let state: LifecycleState = 'starting';

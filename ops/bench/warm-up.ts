@@ -20,23 +20,26 @@ export const warmUpRounds = (context: BenchContext): readonly (readonly BenchEve
 
 /** Takes the rounds through the whole engine and stops it again. Answers with how many events were settled. */
 export async function warmUpEngine(context: BenchContext, ours: Ours, db: Kysely<Database>): Promise<number> {
-  let settled = 0;
   ours.start();
-  for (const events of warmUpRounds(context)) {
-    await acceptTogether(ours, events);
-    settled += events.length;
-    await awaitCursors(db, settled);
-  }
+  const settled = await warmUpIntake(context, ours, (accepted) => awaitCursors(db, accepted));
   await ours.stop();
   return settled;
 }
 
-/** Accepts the rounds, on all connections of the intake, and works none. Answers with how many events were accepted. */
-export async function warmUpIntake(context: BenchContext, ours: Ours): Promise<number> {
+/**
+ * Accepts the rounds, on all connections of the intake. Answers with how many events were accepted.
+ * @param afterRound told of how many there are until then, before the next begins
+ */
+export async function warmUpIntake(
+  context: BenchContext,
+  ours: Ours,
+  afterRound: (accepted: number) => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   let accepted = 0;
   for (const events of warmUpRounds(context)) {
     await acceptTogether(ours, events);
     accepted += events.length;
+    await afterRound(accepted);
   }
   return accepted;
 }

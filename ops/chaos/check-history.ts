@@ -2,7 +2,7 @@ import { findInversions } from './find-inversions.ts';
 import { findMisses } from './find-misses.ts';
 import { findOverlaps } from './find-overlaps.ts';
 import type { History } from './history.ts';
-import { type Starvation, catchingUp, longestStarvation, recoveries } from './measure-waits.ts';
+import { type Starvation, allWaits, catchingUp, longestStarvation, recoveries } from './measure-waits.ts';
 
 export interface Judgement {
   readonly overlaps: number;
@@ -30,8 +30,9 @@ export function checkHistory(history: History): Judgement {
   const inversions = findInversions(history);
   const { lost, duplicateEffects } = findMisses(history);
   const recovered = recoveries(history.faults, history.commits);
-  const catchUps = catchingUp(history.faults, history);
-  const starved = longestStarvation(history);
+  const waits = allWaits(history);
+  const catchUps = catchingUp(history.faults, waits);
+  const starved = longestStarvation(waits, history.commits);
   return {
     overlaps: overlaps.length,
     inversions: inversions.length,

@@ -18,7 +18,7 @@ export interface Starvation {
  * event, or its last commit, to its next commit, counting only the slices of time in which somebody else's lane committed.
  * A wait for an event whose handlers were planned to fail or to wait does not count.
  */
-export function longestStarvation({ sent, accepted, commits }: Waiting): Starvation | undefined {
+export function longestStarvation(waits: readonly MerchantWait[], commits: readonly Commit[]): Starvation | undefined {
   const busySlices = new Map<number, Set<string>>();
   for (const { atMs, merchantId } of commits) {
     const slice = Math.floor(atMs / sliceMs);
@@ -27,7 +27,7 @@ export function longestStarvation({ sent, accepted, commits }: Waiting): Starvat
     else merchants.add(merchantId);
   }
   let longest: Starvation | undefined;
-  for (const { merchantId, eventId, fromMs, toMs } of allWaits({ sent, accepted, commits })) {
+  for (const { merchantId, eventId, fromMs, toMs } of waits) {
     let servedMs = 0;
     for (let slice = Math.ceil(fromMs / sliceMs); slice < Math.floor(toMs / sliceMs); slice++) {
       const merchants = busySlices.get(slice);
@@ -38,10 +38,8 @@ export function longestStarvation({ sent, accepted, commits }: Waiting): Starvat
   return longest;
 }
 
-type Waiting = Pick<History, 'sent' | 'accepted' | 'commits'>;
-
 /** The waits of all merchants, those for events without trouble. */
-function allWaits({ sent, accepted, commits }: Waiting): (Wait & { merchantId: string })[] {
+export function allWaits({ sent, accepted, commits }: History): MerchantWait[] {
   const troubled = new Set(sent.filter((s) => s.troubled).map((s) => keyOf(s.merchantId, s.eventId)));
   const commitsOf = Map.groupBy(commits, ({ merchantId }) => merchantId);
   return [...Map.groupBy(accepted, (a) => a.merchantId)].flatMap(([merchantId, events]) => {
@@ -54,8 +52,7 @@ function allWaits({ sent, accepted, commits }: Waiting): (Wait & { merchantId: s
  * For each fault how long after its end the last of the merchants that were behind then had a commit, in milliseconds: the
  * lanes of a worker that was killed wait for its leases, while those of the others are served. 0 where nobody was behind.
  */
-export function catchingUp(faults: readonly Injected[], history: Waiting): number[] {
-  const waits = allWaits(history);
+export function catchingUp(faults: readonly Injected[], waits: readonly MerchantWait[]): number[] {
   return faults.map(({ endedAtMs }) =>
     Math.round(
       waits.reduce(
@@ -71,6 +68,10 @@ interface Wait {
   readonly eventId: string;
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+interface MerchantWait extends Wait {
+  readonly merchantId: string;
 }
 
 /** @param events of one merchant, by number; @param commits of the same */

@@ -65,6 +65,14 @@ const effects = sql`
     last_error->>'message', attempt, updated_at
   from intents where state = 'dead'`;
 
+/** The same by the columns of an arm. */
+const rankOf = ({
+  at,
+  destination,
+  objectKey,
+}: Columns): RawBuilder<unknown> => sql`${at}, merchant_id collate "C", mseq,
+  handler collate "C", ${destination} collate "C", ${objectKey} collate "C"`;
+
 /** The conditions of an arm: by the columns of its table, so that its indexes serve. */
 function conditions({ filter, only, after }: DeadQuery, handlers: readonly string[], columns: Columns) {
   const { at, code, destination, objectKey } = columns;
@@ -74,14 +82,12 @@ function conditions({ filter, only, after }: DeadQuery, handlers: readonly strin
     value === undefined ? sql`` : sql`and ${column} = ${value}`;
   const when = (compare: RawBuilder<unknown>, time: number | undefined) =>
     time === undefined ? sql`` : sql`and ${at} ${compare} ${new Date(time)}::timestamptz`;
-  const own = sql`(${at}, merchant_id collate "C", mseq, handler collate "C", ${destination} collate "C",
-    ${objectKey} collate "C")`;
   return sql`and handler = any(${handlers}::text[])
     ${when(sql`>=`, filter.since)} ${when(sql`<`, filter.until)}
     ${equal(sql`merchant_id`, filter.merchantId)} ${equal(sql`event_id`, filter.eventId)}
     ${equal(sql`coalesce(${code}, 'unknown')`, filter.code)} ${equal(destination, target)}
     ${only === undefined ? sql`` : sql`and ${'mseq' in only ? sql`mseq = ${only.mseq} and ${destination} = ''` : sql`${destination} = ${only.destination} and ${objectKey} = ${only.objectKey}`}`}
-    ${after === undefined ? sql`` : sql`and ${own} > ${placeOf(after)}`}`;
+    ${after === undefined ? sql`` : sql`and (${rankOf(columns)}) > ${placeOf(after)}`}`;
 }
 
 interface Columns {
@@ -128,8 +134,7 @@ export async function readDeadItems(db: Kysely<Database>, registry: Registry, qu
   );
   // One more than asked for says whether there are more. The types of the settled are looked up for what is shown.
   const arm = (rows: RawBuilder<unknown>, columns: Columns) =>
-    sql`(${rows} ${conditions(query, names, columns)} order by ${columns.at}, merchant_id collate "C", mseq,
-      handler collate "C", ${columns.destination} collate "C", ${columns.objectKey} collate "C" limit ${query.limit + 1})`;
+    sql`(${rows} ${conditions(query, names, columns)} order by ${rankOf(columns)} limit ${query.limit + 1})`;
   const { rows } = await sql<Row & { exactly: string }>`
     select dead.*, coalesce(dead."eventType", i.event_type) as "eventType",
       to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as exactly

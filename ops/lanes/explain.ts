@@ -1,6 +1,6 @@
 import { bucketOf } from '../../workers/lane-limits.ts';
 import { MAX_OPEN_DELIVERIES } from '../../workers/deliveries.ts';
-import type { Registry } from '../../core/events/registry.ts';
+import { type Registry, hasHandler } from '../../core/events/registry.ts';
 import { readableAs } from '../../core/events/versions.ts';
 import { tokensAt, wholeTokens } from '../../core/runtime/token-bucket.ts';
 import type { Activation, RedisFacts } from './activation.ts';
@@ -140,17 +140,10 @@ const isKnown = ({ eventType, eventVersion }: ComingEvent, registry: Registry): 
 
 const isOpen = ({ state }: OpenDelivery): boolean => state === 'waiting' || state === 'redrive';
 
-const hasHandler =
-  (registry: Registry) =>
-  ({ eventType, handler }: OpenDelivery): boolean =>
-    registry.get(eventType)?.handlers.some(({ name }) => name === handler) === true;
-
 /** What waits at the head until a time that has not come, or until a release that can run it. */
 function waitingCause(ahead: readonly OpenDelivery[], registry: Registry, nowMs: number): Found | undefined {
-  const [known, unknown] = [
-    ahead.filter(hasHandler(registry)),
-    ahead.find((d) => isOpen(d) && !hasHandler(registry)(d)),
-  ];
+  const known = ahead.filter((d) => hasHandler(registry, d));
+  const unknown = ahead.find((d) => isOpen(d) && !hasHandler(registry, d));
   const head = known.find((d) => d.state === 'waiting' && Date.parse(d.notBefore ?? '') > nowMs);
   if (head !== undefined) return { cause: retryCause(head, registry), event: refOf(head) };
   if (unknown === undefined || known.some(isOpen)) return undefined;
@@ -164,10 +157,10 @@ function asideCause({ deliveries }: LaneFacts, registry: Registry): Found | unde
       (other) => other.state === 'behind' && other.handler === d.handler && other.holdKey === d.holdKey,
     );
   const allOpen = deliveries.filter(isOpen);
-  const open = allOpen.find(hasHandler(registry)) ?? allOpen[0];
+  const open = allOpen.find((d) => hasHandler(registry, d)) ?? allOpen[0];
   if (open !== undefined) {
     const waiting = open.holdKey === null ? 0 : behind(open).length;
-    if (!hasHandler(registry)(open))
+    if (!hasHandler(registry, open))
       return { cause: { kind: 'handler-unknown', handler: open.handler, waiting }, event: refOf(open) };
     if (waiting === 0 || open.holdKey === null) return { cause: retryCause(open, registry), event: refOf(open) };
     const retry = { ...retryOf(open, registry), until: open.notBefore };

@@ -84,7 +84,7 @@ async function carryOut(plan: AdPlan, options: AdvertiseOptions): Promise<AskedA
     const at = adSetId === undefined ? `${path}/ad-sets` : `${path}/ad-sets/${adSetId}/ads`;
     const known = async (): Promise<unknown> => {
       const { adSets } = listed.parse(await call.untilDone('GET', `${path}/ad-sets`));
-      return [...adSets, ...adSets.flatMap(({ ads }) => ads)].find((each) => each.name === name);
+      return withAds(adSets).find((each) => each.name === name);
     };
     const answer = made.parse(await call.once('POST', at, { name, state, settings }, known));
     const objectId = (kind === 'ad' ? answer.adId : answer.adSetId) ?? '';
@@ -122,11 +122,13 @@ async function carryOut(plan: AdPlan, options: AdvertiseOptions): Promise<AskedA
   return [...objects.values()];
 }
 
+const withAds = (adSets: z.infer<typeof listed>['adSets']) => [...adSets, ...adSets.flatMap(({ ads }) => ads)];
+
 async function look(read: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
   const until = performance.now() + lookMs;
   while (performance.now() < until) {
     const { adSets } = listed.parse(await read());
-    const all = [...adSets, ...adSets.flatMap(({ ads }) => ads)];
+    const all = withAds(adSets);
     const followed = ({ networks }: (typeof all)[number]) =>
       networks.length > 0 && networks.every(({ status }) => status !== 'pending');
     if (all.every(followed)) return;
