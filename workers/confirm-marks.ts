@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../core/database/tables.ts';
 import type { AcceptResult, AcceptableEvent } from './accept-rows.ts';
-import { type Mark, markKey } from './dedupe.ts';
+import type { Mark } from './dedupe.ts';
 
 /** What Postgres says about an event that DynamoDB has a mark of. */
 export interface Known {
@@ -52,14 +52,14 @@ export function decideMark(
 export async function confirmMarks(
   db: Kysely<Database>,
   events: readonly AcceptableEvent[],
-  marks: ReadonlyMap<string, Mark>,
+  marks: ReadonlyMap<AcceptableEvent, Mark>,
   horizon: { now: number; purgeDays: number },
 ): Promise<ReadonlyMap<AcceptableEvent, Confirmed>> {
+  if (marks.size === 0) return new Map();
   const marked = events.flatMap((event) => {
-    const mark = marks.get(markKey(event));
+    const mark = marks.get(event);
     return mark === undefined ? [] : [{ event, mark }];
   });
-  if (marked.length === 0) return new Map();
   const { rows } = await sql<{
     ord: number;
     mseq: number | null;

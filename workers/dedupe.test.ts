@@ -10,7 +10,7 @@ import { createDynamoTable } from '../core/testing/dynamo-table.ts';
 import { createWorld } from '../core/testing/world.ts';
 import { createAdmission } from './admit.ts';
 import { decideMark } from './confirm-marks.ts';
-import { type Dedupe, createDedupe, markKey } from './dedupe.ts';
+import { type Dedupe, createDedupe } from './dedupe.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -43,8 +43,8 @@ test('a mark is found again under merchant and event id together, more of them t
   world.dedupe.mark(events.map((event, i) => ({ ...event, mseq: i + 1, acceptedAtMs: now, bodyHmac: hmac(`h${i}`) })));
   await world.dedupe.flush();
   const fresh = await world.dedupe.lookup([...events, other]);
-  assert.is(fresh.size, 130);
-  assert.equal(fresh.get(markKey({ merchantId: 'm3', eventId: 'e:101' })), {
+  assert.equal([...fresh.keys()], events);
+  assert.equal(fresh.get(events[101] ?? other), {
     mseq: 102,
     acceptedAtMs: now,
     bodyHmac: hmac('h101'),

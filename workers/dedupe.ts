@@ -19,8 +19,8 @@ import { type Log, onceWhileFailing } from '../core/runtime/log.ts';
  * While it is away the answer is "nothing known": lanes go on, and `accepted` in Postgres still knows what is recent.
  */
 export interface Dedupe {
-  /** Marks by `markKey`. Never rejects. */
-  lookup(events: readonly MarkedEvent[]): Promise<ReadonlyMap<string, Mark>>;
+  /** Marks of those that have one, by the very objects given. Never rejects. */
+  lookup<E extends MarkedEvent>(events: readonly E[]): Promise<ReadonlyMap<E, Mark>>;
   /**
    * Writes marks in the background, after the commit that they speak of. Beyond a bound they are dropped: a missing mark
    * costs memory of the far past, waiting for it would cost the pace of the present.
@@ -65,7 +65,7 @@ const MAX_PENDING_MARKS = 10_000;
 const DAY_MS = 86_400_000;
 
 /** Hashed: ids may be longer than a key may be, and may hold anything that a separator could be. */
-export const markKey = ({ merchantId, eventId }: MarkedEvent): string =>
+const markKey = ({ merchantId, eventId }: MarkedEvent): string =>
   hash('sha256', JSON.stringify([merchantId, eventId]), 'base64url');
 
 export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: DedupeOptions): Dedupe {
@@ -90,6 +90,9 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
     });
   };
 
+  const readAll = async (keys: ReadonlySet<string>): Promise<ReadonlyMap<string, Mark>> =>
+    new Map((await Promise.all(chunksOf([...keys], KEYS_PER_READ).map(read))).flat());
+
   const write = async (requests: readonly WriteRequest[]): Promise<void> => {
     let left: WriteRequest[] = [...requests];
     for (let round = 0; round < WRITE_ROUNDS; round++) {
@@ -105,8 +108,10 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
 
   const put = async (entries: readonly NewMark[]): Promise<void> => {
     // One request must not name a key twice.
-    const items = new Map(entries.map((entry) => [markKey(entry), toItem(entry, dedupeDays)]));
-    const requests = [...items.values()].map((Item): WriteRequest => ({ PutRequest: { Item } }));
+    const byKey = new Map(entries.map((entry) => [markKey(entry), entry]));
+    const requests = [...byKey].map(([pk, entry]): WriteRequest => ({
+      PutRequest: { Item: toItem(pk, entry, dedupeDays) },
+    }));
     await Promise.all(chunksOf(requests, ITEMS_PER_WRITE).map(write));
   };
 
@@ -137,11 +142,16 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
   return {
     async lookup(events) {
       if (events.length === 0 || clock.now() < askAgainAt) return new Map();
-      const keys = [...new Set(events.map(markKey))];
+      const keys = events.map(markKey);
       try {
-        const marks = await Promise.all(chunksOf(keys, KEYS_PER_READ).map(read));
+        const marks = await readAll(new Set(keys));
         reading.ok();
-        return new Map(marks.flat());
+        return new Map(
+          events.flatMap((event, i) => {
+            const mark = marks.get(keys[i] ?? '');
+            return mark === undefined ? [] : [[event, mark] as const];
+          }),
+        );
       } catch (error) {
         askAgainAt = clock.now() + AWAY_MS;
         reading.failing(error);
@@ -160,9 +170,9 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
     },
     async remember(entries) {
       // A read costs half of a write, and nearly all of them are there.
-      const keys = [...new Set(entries.map(markKey))];
-      const found = new Map((await Promise.all(chunksOf(keys, KEYS_PER_READ).map(read))).flat());
-      await put(entries.filter((entry) => !found.has(markKey(entry))));
+      const keys = entries.map(markKey);
+      const found = await readAll(new Set(keys));
+      await put(entries.filter((_, i) => !found.has(keys[i] ?? '')));
     },
     async flush() {
       while (pending.size > 0) await Promise.all(pending);
@@ -170,8 +180,8 @@ export function createDedupe({ dynamodb, table, clock, log, dedupeDays }: Dedupe
   };
 }
 
-const toItem = (mark: NewMark, dedupeDays: number): Record<string, AttributeValue> => ({
-  pk: { S: markKey(mark) },
+const toItem = (pk: string, mark: NewMark, dedupeDays: number): Record<string, AttributeValue> => ({
+  pk: { S: pk },
   mseq: { N: String(mark.mseq) },
   acceptedAtMs: { N: String(mark.acceptedAtMs) },
   bodyHmac: { B: mark.bodyHmac },
