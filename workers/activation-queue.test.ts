@@ -42,6 +42,17 @@ function setup() {
   };
 }
 
+/** From here on every call of the command is sent twice, as a client does whose connection broke before the answer came. */
+function twiceSent(redis: object, command: string) {
+  const answers: unknown[] = [];
+  const once = Reflect.get(redis, command) as (...args: unknown[]) => Promise<unknown>;
+  Reflect.set(redis, command, async (...args: unknown[]) => {
+    for (let time = 0; time < 2; time++) answers.push(await once.apply(redis, args));
+    return answers.at(-1);
+  });
+  return { answers, restore: () => void Reflect.set(redis, command, once) };
+}
+
 const merchants = (claimed: readonly Activation[]) => claimed.map(({ merchantId }) => merchantId);
 const only = (claimed: readonly Activation[]): Activation => {
   const [first] = claimed;
@@ -84,7 +95,7 @@ test('what ends for good leaves no key of the merchant behind', async () => {
   await s.add('m');
   await s.end(only(await s.claim(1)), 'done');
   assert.equal(
-    (await s.keys()).filter((key) => key !== 'marker' && key !== 'meta'),
+    (await s.keys()).filter((key) => !/^(marker|meta|answer:.*)$/.test(key)),
     [],
   );
 });
@@ -107,6 +118,25 @@ test('ending and claiming is one step, and says when the next suspended one is d
     nowMs: 1_000,
   });
   assert.equal([merchants(exchanged.claimed), exchanged.refused, exchanged.dueAt], [['m2'], [], 9_000]);
+});
+
+test('a command that is sent again, since its answer was lost on the way, is answered as before', async () => {
+  await using s = setup();
+  await s.add('m1', 'm2', 'm3', 'm4');
+  const [first, second] = await s.claim(2);
+  if (first === undefined || second === undefined) throw new Error('nothing to end');
+  const twice = twiceSent(s.redis, 'activationsExchange');
+  const ends = [
+    { activation: first, action: 'done' },
+    { activation: { ...second, token: 'of somebody else' }, action: 'done' },
+  ] as const;
+  const exchanged = await s.queue.exchange(ends, { room: 1, leaseMs: LEASE_MS, nowMs: 1_000 });
+  twice.restore();
+  assert.is(twice.answers.length, 2);
+  assert.equal(twice.answers[1], twice.answers[0]);
+  assert.equal([merchants(exchanged.claimed), exchanged.refused.map(({ merchantId }) => merchantId)], [['m3'], ['m2']]);
+  assert.equal(merchants(await s.claim(10)), ['m4'], 'nothing was claimed for nobody');
+  assert.equal(await s.queue.renew(exchanged.claimed, LEASE_MS), []);
 });
 
 test('a suspended activation can be made due at once, and one that is not suspended any more is left alone', async () => {

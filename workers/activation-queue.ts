@@ -117,7 +117,7 @@ export function createActivationQueue(options: {
     },
     async exchange(ends, { room, leaseMs: lockMs, nowMs }) {
       const token = newId();
-      const keys = ['wait', 'active', 'delayed', 'marker', 'meta'].map(key);
+      const keys = ['wait', 'active', 'delayed', 'marker', 'meta', `answer:${token}`].map(key);
       const args = ends.flatMap((end) => [
         end.activation.id,
         end.activation.token,

@@ -65,7 +65,12 @@ const WHEN_FULL = '#!lua flags=allow-oom\n';
 
 /**
  * Ends what was worked and claims what comes next.
- * KEYS: wait, active, delayed, marker, meta.
+ *
+ * A command whose answer was lost with its connection is sent again. The answer is therefore kept for as long as what it
+ * claimed is locked: the same command again changes nothing, renews those locks and is answered as before. Otherwise what
+ * was claimed the first time would be nobody's for a lease.
+ *
+ * KEYS: wait, active, delayed, marker, meta, what this very command was answered.
  * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, then for each end: id, token, action, due time,
  * id of what follows it, deduplication id. Actions: `done`; `again` (a new activation at the tail); `later` (delayed until
  * the due time).
@@ -73,8 +78,27 @@ const WHEN_FULL = '#!lua flags=allow-oom\n';
  * claim count`, and the due time of the first delayed activation ('' for none).
  */
 export const EXCHANGE = `${WHEN_FULL}${STORE}${RESUME}
-local wait, active, delayed, marker, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local wait, active, delayed, marker, meta, answer = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local prefix, now, room, token, lockMs, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local function answered(ended, claimed)
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '' }
+end
+local before = redis.call('GET', answer)
+if before then
+  local ended, claimed = {}, {}
+  for digit in string.gmatch(before, '%d') do ended[#ended + 1] = tonumber(digit) end
+  local ids = redis.call('LRANGE', active, 0, -1)
+  for i = #ids, 1, -1 do
+    local job = prefix .. ids[i]
+    if redis.call('GET', job .. ':lock') == token then
+      redis.call('PEXPIRE', job .. ':lock', lockMs)
+      local fields = redis.call('HMGET', job, 'data', 'stc', 'ats')
+      for _, value in ipairs({ ids[i], fields[1], fields[2] or '0', tonumber(fields[3]) }) do claimed[#claimed + 1] = value end
+    end
+  end
+  return answered(ended, claimed)
+end
 local ended = {}
 for i = 7, #ARGV, 6 do
   local id, held, action, due, nextId, deid = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
@@ -117,10 +141,11 @@ while not paused and #claimed < 4 * room do
     redis.call('LREM', active, 1, id)
   end
 end
-local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+if #ended + #claimed > 0 then redis.call('SET', answer, table.concat(ended), 'PX', lockMs) end
 if not paused and redis.call('LLEN', wait) > 0 then redis.call('ZADD', marker, 0, '0') end
+local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 if first[2] then redis.call('ZADD', marker, first[2] / 4096, '1') end
-return { ended, claimed, first[2] and tostring(math.floor(first[2] / 4096)) or '' }
+return answered(ended, claimed)
 `;
 
 /**
