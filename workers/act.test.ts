@@ -64,6 +64,21 @@ test('events of a merchant are applied in order, each once, in windows', async (
   assert.is((await appliedOrder(world, 'm1')).length, 25);
 });
 
+test('an event of a newer release waits for a worker that knows it, and what came before it does not', async () => {
+  await using world = await createWorld();
+  const { deps } = system(world, { h: { run: each(() => done) } });
+  await seed(world, 'm1', [{ n: 1 }, { n: 2 }]);
+  await seedInbox(
+    world.postgres.db,
+    ['NewerEvent', 'TestEvent'].map((eventType) => ({ merchantId: 'm1', eventType, payload: { n: 3 } })),
+  );
+  for (let visit = 0; visit < 2; visit++) {
+    const error = await run(deps, 'm1').catch((reason: unknown) => reason);
+    assert.is(error instanceof LanewayError && error.code, 'envelope.unknown_type');
+    assert.equal([(await lane(world, 'm1')).cursor, await appliedOrder(world, 'm1')], [2, [1, 2]]);
+  }
+});
+
 test('a failing event holds its merchant, good ones before it commit, and it is retried at the head until it is poison', async () => {
   await using world = await createWorld();
   let calls = 0;

@@ -18,7 +18,7 @@ import { allowanceOf, isDrained, isTurnOver, pauseDrained, spendTokens } from '.
 import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type Trace, newTrace } from './step-trace.ts';
 import { type Ledger, emptyLedger, settle } from './settle.ts';
-import { type OpenedEvent, openEvent, readInboxRow, readWindows } from './window.ts';
+import { type OpenedEvent, openEvent, openWindow, readInboxRow, readWindows } from './window.ts';
 import { type WindowPlan, eventsUpTo, passed, planUnsettled, shrink } from './window-plan.ts';
 import { hasHandler } from '../core/events/registry.ts';
 import type { Clock } from '../core/runtime/clock.ts';
@@ -236,30 +236,30 @@ async function takeStep(
   const { cursor, cursorDay } = lane;
   const windows = await readWindows(trx, [{ merchantId, cursor, cursorDay }], size, deps.keyring);
   const { rows, more, generation } = windows.get(merchantId) ?? { rows: [], more: false, generation: 0 };
-  const last = rows.at(-1);
-  if (last === undefined) {
+  if (rows.length === 0) {
     if (lane.dueAt !== null || strange.length > 0) await recountDeliveries(trx, merchantId);
     return { kind: 'caught-up', cursor };
   }
-  const registry = await registryOf(deps, trx, generation);
-  const events = rows.map((row) => openEvent(registry, merchantId, row));
+  const events = openWindow(await registryOf(deps, trx, generation), merchantId, rows);
   const [first] = events;
-  if (first !== undefined && rows.length === 1)
-    return await stepAlone(deps, trx, visit, lane, { opened: first, pairs: head, held, base }, trace);
+  const last = events.at(-1);
+  if (first === undefined || last === undefined) throw new Error('a window of rows has no event');
+  if (first === last) return await stepAlone(deps, trx, visit, lane, { opened: first, pairs: head, held, base }, trace);
 
-  trace.size = rows.length;
+  trace.size = events.length;
   trace.events = events;
   const fault = events.find((opened) => opened.fault !== undefined);
   if (fault !== undefined) throw new WindowMustShrink(fault, fault.fault);
   const ledger = emptyLedger();
   await executeTogether(deps, trx, [{ merchantId, events, held, ledger }], { ...base, note: noteOf(deps, visit) });
   const recount = open.length > 0 || ledger.deliveries.length > 0;
-  const move = { cursor: last.mseq, cursorDay: last.day, recount };
+  const move = { cursor: last.row.mseq, cursorDay: last.row.day, recount };
   trace.settling = true;
   await settle(trx, [{ merchantId, tenure: visit.tenure, ledger, move }], base.now);
-  await spendTokens(trx, merchantId, lane, rows.length, base.now);
-  afterCommit(visit, last.mseq, rows.length);
-  return { kind: 'worked', events: rows.length, cursor: last.mseq, more, ledger };
+  await spendTokens(trx, merchantId, lane, events.length, base.now);
+  afterCommit(visit, last.row.mseq, events.length);
+  const left = more || events.length < rows.length;
+  return { kind: 'worked', events: events.length, cursor: last.row.mseq, more: left, ledger };
 }
 
 const isPast = (time: Date | null, now: number): boolean => time !== null && time.getTime() <= now;

@@ -6,7 +6,7 @@ import { type LaneTransaction, inLaneTransaction } from './lane-transaction.ts';
 import { type LaneSettlement, emptyLedger, settle } from './settle.ts';
 import { type StallWatch, watchStalls } from './stall-watch.ts';
 import { type TurnLimits, roleOf, windowOf } from './turns.ts';
-import { type InboxRow, type OpenedEvent, openEvent, readWindows } from './window.ts';
+import { type InboxRow, type OpenedEvent, openWindow, readWindows } from './window.ts';
 import type { CommittedLane } from './act.ts';
 import type { ConvoyPace } from './convoy-pace.ts';
 import type { Registry } from '../core/events/registry.ts';
@@ -220,17 +220,17 @@ async function runWindows(
   const [{ generation } = { generation: 0 }] = windows.values();
   const registry = await registryOf(deps, trx, generation);
   const lanes = sharing.flatMap(({ merchantId, tenure, lane }) => {
-    const { rows, more } = windows.get(merchantId) ?? { rows: [], more: false };
-    const last = rows.at(-1);
-    if (last === undefined) {
+    const { rows, more: further } = windows.get(merchantId) ?? { rows: [], more: false };
+    if (rows.length === 0) {
       ends.set(merchantId, { kind: 'caught-up' });
       return [];
     }
-    const events = openAll(registry, merchantId, rows);
+    const events = openForSharing(registry, merchantId, rows);
     if (events === undefined || events.some((opened) => opened.fault !== undefined)) {
       ends.set(merchantId, { kind: 'alone', failed: true });
       return [];
     }
+    const more = further || events.length < rows.length;
     return [{ merchantId, tenure, events, held: new Set<string>(), ledger: emptyLedger(), more, weight: lane.weight }];
   });
   runs.read(lanes.reduce((sum, { events }) => sum + events.length, 0));
@@ -249,14 +249,14 @@ async function runWindows(
   });
 }
 
-/** Undefined where a newer release has accepted one of them: the lane waits for a worker that knows it, and the others do not. */
-function openAll(
+/** Undefined where a newer release has accepted the first: the lane waits for a worker that knows it, and the others do not. */
+function openForSharing(
   registry: Registry,
   merchantId: string,
   rows: readonly InboxRow[],
 ): readonly OpenedEvent[] | undefined {
   try {
-    return rows.map((row) => openEvent(registry, merchantId, row));
+    return openWindow(registry, merchantId, rows);
   } catch (error) {
     if (error instanceof LanewayError) return undefined;
     throw error;

@@ -165,6 +165,23 @@ export function openEvent(registry: Registry, merchantId: string, row: InboxRow)
   }
 }
 
+/**
+ * Opens a window up to the first event that only a newer release knows, where the window then ends: what came before it has
+ * nothing to wait for. Throws as `openEvent` does when that is the very first.
+ */
+export function openWindow(registry: Registry, merchantId: string, rows: readonly InboxRow[]): readonly OpenedEvent[] {
+  const opened: OpenedEvent[] = [];
+  for (const row of rows) {
+    try {
+      opened.push(openEvent(registry, merchantId, row));
+    } catch (error) {
+      if (opened.length === 0) throw error;
+      return opened;
+    }
+  }
+  return opened;
+}
+
 /** Whether an event's handlers keep no order at all. */
 export const isInAnyOrder = ({ handlers }: EventDefinition): boolean =>
   handlers.every((handler) => handler.holds === 'event');
