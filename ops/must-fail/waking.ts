@@ -60,6 +60,15 @@ export const waking: readonly TakeAway[] = [
     expects: 'an activation outlives any number of workers that die with it',
   },
   {
+    hazard: 'H8',
+    takes: 'what an exchange was answered: sent again, it claims again, and the first claims are nobody’s for a lease',
+    file: 'workers/activation-scripts.ts',
+    from: "local before = redis.call('GET', answer)",
+    to: 'local before = false',
+    test: 'workers/activation-queue.test.ts',
+    expects: 'a command that is sent again, since its answer was lost on the way, is answered as before',
+  },
+  {
     hazard: 'H9',
     takes: 'the wish to be delayed after an error',
     file: 'workers/actors.ts',
