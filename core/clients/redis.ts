@@ -3,6 +3,9 @@ import { Redis } from 'ioredis';
 /** Twice the longest that BullMQ blocks a connection for, whose answer is rightly that late. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
+/** What a server answers that is no primary any more: connections to it may live on for as long as it does. */
+const DEMOTED = /^READONLY /;
+
 /**
  * The only place where Redis connections are made. BullMQ wants `maxRetriesPerRequest: null`: a command waits for the
  * connection to come back; whoever cannot wait uses a deadline.
@@ -15,6 +18,8 @@ export function connectRedis(url: string, connectionName: string, answerTimeoutM
     enableReadyCheck: true,
     connectionName,
     socketTimeout: answerTimeoutMs,
+    // 2: on a new connection, for which the endpoint names the primary, and with the command sent again.
+    reconnectOnError: ({ message }) => (DEMOTED.test(message) ? 2 : false),
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
   });
   // Reconnecting is ioredis's own business; without a listener each attempt prints to stderr.
