@@ -54,6 +54,10 @@ export async function inLaneTransaction<T>(
 ): Promise<T> {
   stop.throwIfAborted();
   const client = await pool.connect();
+  if (stop.aborted) {
+    client.release();
+    throw stop.reason;
+  }
   const expiry = new AbortController();
   const timer = setTimeout(
     () =>

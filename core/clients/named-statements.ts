@@ -20,11 +20,14 @@ const hashOf = (text: string): string => createHash('sha256').update(text).diges
 
 /** What pg says when no answer came within `query_timeout`. */
 const NO_ANSWER = 'Query read timeout';
+/** SQLSTATE of a write on a server that only answers reads: after a failover, what was the primary. */
+const READ_ONLY = '25006';
 
 /**
  * A client that has the server keep the plans of statements with parameters: planning a statement of the engine costs more
- * than running it, and there are few of them. And one that gives a connection up on which no answer came in time: pg leaves
- * it as it is, and whoever gets it next from the pool waits behind the question that nobody answers.
+ * than running it, and there are few of them. And one that gives a connection up which the pool had better not lend again: on
+ * which no answer came in time, so that the next question would wait behind one that nobody answers, or which a failover left
+ * at a server that takes no writes, where it would stay for as long as somebody tries.
  */
 export class NamedStatementsClient extends pg.Client {
   // pg's overloads are wider than can be written once, hence `never` in both places; all but one call pass through as they are.
@@ -35,13 +38,15 @@ export class NamedStatementsClient extends pg.Client {
     const answer: unknown = Reflect.apply(query, this, name === undefined ? args : [{ name, text, values }, ...rest]);
     if (answer instanceof Promise)
       answer.catch((error: unknown) => {
-        if (error instanceof Error && error.message === NO_ANSWER) this.abandon();
+        if (!(error instanceof Error)) return;
+        if (error.message === NO_ANSWER) this.abandon('Postgres gave no answer');
+        else if ('code' in error && error.code === READ_ONLY) this.abandon('the server takes no writes');
       });
     return answer as never;
   }
 
   /** Ends the connection without a word to the server. */
-  abandon(): void {
-    this.connection.stream.destroy(new Error('Connection terminated, since Postgres gave no answer'));
+  abandon(reason: string): void {
+    this.connection.stream.destroy(new Error(`Connection terminated, since ${reason}`));
   }
 }

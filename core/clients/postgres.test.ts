@@ -63,6 +63,34 @@ test('a Postgres that hangs without a word fails queries and transactions as a s
   await waitFor('every connection to be gone', () => proxy.cut() === 0);
 });
 
+test('a connection to a server that takes no writes any more is not lent again', async () => {
+  await using world = await createWorld();
+  const postgres = connectPostgres({
+    url: world.postgresUrl,
+    poolSize: 1,
+    applicationName: 'test',
+    statementTimeoutMs: 10_000,
+    idleInTransactionTimeoutMs: 10_000,
+  });
+  const { db } = postgres;
+  await sql`create table t (n integer primary key)`.execute(db);
+  // What a failover leaves: a connection that lives, at a server that only answers reads.
+  const demote = () => sql`set default_transaction_read_only = on`.execute(db);
+  const add = (n: number) => sql`insert into t values (${n})`.execute(db);
+  await demote();
+  assert.match(String(await failureOf(add(1))), /read-only transaction/);
+  await add(2);
+  await demote();
+  const inTransaction = db.transaction().execute(async (trx) => {
+    await sql`insert into t values (3)`.execute(trx);
+  });
+  assert.ok(isInfrastructureError(await failureOf(inTransaction)));
+  await add(4);
+  const { rows } = await sql<{ n: number }>`select n from t order by n`.execute(db);
+  assert.equal(rows, [{ n: 2 }, { n: 4 }]);
+  await postgres.close();
+});
+
 test('a pool whose connections were used without the query builder ends with them', async () => {
   await using world = await createWorld();
   const postgres = connectPostgres({

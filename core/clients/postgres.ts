@@ -54,13 +54,16 @@ export interface Postgres {
 /** What a server that is there needs at most to say that a statement timed out. */
 const ANSWER_MARGIN_MS = 5_000;
 const CLOSE_MS = 3_000;
+const CLIENT_CHECK_MS = 1_000;
 
-function serverSettings({ indexesOnly = false, plannedOnce = false }: PostgresOptions): { options?: string } {
+function serverSettings({ indexesOnly = false, plannedOnce = false }: PostgresOptions): { options: string } {
   const settings = [
+    // A statement whose client has gone ends, and with it the locks of its transaction: not only when it has an answer.
+    `-c client_connection_check_interval=${CLIENT_CHECK_MS}`,
     ...(indexesOnly ? ['-c enable_seqscan=off'] : []),
     ...(plannedOnce ? ['-c plan_cache_mode=force_generic_plan'] : []),
   ];
-  return settings.length === 0 ? {} : { options: settings.join(' ') };
+  return { options: settings.join(' ') };
 }
 
 /** The only place where pools are made. Bigints arrive as numbers, dates as `YYYY-MM-DD`. */
@@ -112,6 +115,7 @@ async function closeAll(
     });
   } catch (error) {
     if (!(error instanceof LanewayError)) throw error;
-    for (const client of connections) if (client instanceof NamedStatementsClient) client.abandon();
+    for (const client of connections)
+      if (client instanceof NamedStatementsClient) client.abandon('Postgres gave no answer');
   }
 }
