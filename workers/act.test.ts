@@ -64,6 +64,30 @@ test('events of a merchant are applied in order, each once, in windows', async (
   assert.is((await appliedOrder(world, 'm1')).length, 25);
 });
 
+test('a handler that waits for a lock somebody else holds has had no attempt, however often it is tried', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await sql`create table state (n int)`.execute(db);
+  await sql`insert into state values (0)`.execute(db);
+  const writing = each(async (n, _, { trx }) => {
+    await sql`update state set n = ${n}`.execute(trx);
+    return done;
+  });
+  const { deps } = system(world, { h: { run: writing } });
+  await seed(world, 'm1', [{ n: 1 }]);
+  const other = await db.startTransaction().execute();
+  await sql`select from state for update`.execute(other);
+  for (let visit = 0; visit < 5; visit++) {
+    const error = await run({ ...deps, leaseMs: 2_000 }, 'm1').catch((reason: unknown) => reason);
+    assert.is(error instanceof Error && 'code' in error && error.code, '55P03');
+  }
+  assert.equal(await db.selectFrom('deliveries').selectAll().execute(), []);
+  await other.rollback().execute();
+  await run(deps, 'm1');
+  const { rows } = await sql<{ attempts: number }>`select attempts from settlements`.execute(db);
+  assert.equal(rows, [{ attempts: 1 }]);
+});
+
 test('an event of a newer release waits for a worker that knows it, and what came before it does not', async () => {
   await using world = await createWorld();
   const { deps } = system(world, { h: { run: each(() => done) } });

@@ -67,6 +67,11 @@ export type LaneEnd =
 export const newTenure = (worker: string): Tenure => ({ owner: newOwner(), worker, expectedCursor: undefined });
 
 const LEASE_MARGIN_MS = 5_000;
+/**
+ * Of a transaction's time, what a statement may wait for a lock: that long before the deadline, since whoever waits for
+ * somebody else has not failed, and its handler has had no attempt.
+ */
+const LOCK_SHARE = 0.2;
 /** For how long a pair whose handler this release lacks is left to workers that may have it, before it is looked at again. */
 const STRANGE_MS = 60_000;
 
@@ -163,8 +168,12 @@ async function nextStep(deps: ActDependencies, visit: Visit): Promise<Step> {
   const trace = newTrace();
   const deadlineMs = Math.max(deps.leaseMs / 2, deps.leaseMs - LEASE_MARGIN_MS);
   try {
-    return await inLaneTransaction(deps.pool, deadlineMs, visit.stop, (trx, signal) =>
-      takeStep(deps, trx, visit, { signal, now: deps.clock.now() }, trace),
+    return await inLaneTransaction(
+      deps.pool,
+      deadlineMs,
+      visit.stop,
+      (trx, signal) => takeStep(deps, trx, visit, { signal, now: deps.clock.now() }, trace),
+      LOCK_SHARE * deadlineMs,
     );
   } catch (error) {
     if (visit.stop.aborted) throw error;
