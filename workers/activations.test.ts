@@ -147,6 +147,19 @@ test('what a command claims that was given up while Redis hung is given back at 
   });
 });
 
+test('lanes that hang keep their own places and no other: who is well is worked beside them', async () => {
+  const hanging = new Promise<never>(() => undefined);
+  await using at = await setUp((_, { merchantId }) => (merchantId.startsWith('sick') ? hanging : done), {
+    leaseMs: 60_000,
+  });
+  const sick = Array.from({ length: 8 }, (_, n) => `sick${n}`);
+  const well = ['well0', 'well1', 'well2'];
+  for (const merchantId of [...sick, ...well]) await at.system.seed(merchantId, [{ n: 1 }]);
+  await at.activations.wake([...sick, ...well]);
+  at.actors({}, { callMs: 20 });
+  for (const merchantId of well) await at.allSettled(merchantId, 1);
+});
+
 test('an activation outlives any number of workers that die with it', async () => {
   await using at = await setUp(() => done, { leaseMs: 300 });
   await at.system.seed('m', [{ n: 1 }]);

@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ActDependencies } from './act.ts';
 import { createActivations } from './activate.ts';
-import { startActors } from './actors.ts';
+import { startActors, transactionsAtOnce } from './actors.ts';
 import { createSweeper } from './sweep.ts';
 import { createTestInHand } from './testing/in-hand.ts';
 import type { TurnLimits } from './turns.ts';
@@ -255,6 +255,40 @@ test('a handler that hangs over the end of a shutdown is given up, is no attempt
   await second.stop();
   const deliveries = await at.db.selectFrom('deliveries').selectAll().execute();
   assert.equal(deliveries, []);
+});
+
+test('what may be worked alone at a time is for the process, however many partitions it has', async () => {
+  let working = 0;
+  let most = 0;
+  await using at = await setup(
+    {
+      handle: async () => {
+        working += 1;
+        most = Math.max(most, working);
+        await systemClock.sleep(20);
+        working -= 1;
+        return done;
+      },
+    },
+    { concurrency: 1 },
+  );
+  const merchants = Array.from({ length: 12 }, (_, n) => `m${n}`);
+  for (const merchant of merchants) await at.seed(merchant, 1);
+  await at.activations.wake(merchants);
+  // Their worker dies, so that each is worked alone by the next.
+  const dying = { room: merchants.length, leaseMs: 1, nowMs: Date.now() };
+  const taken = await Promise.all(at.activations.queues.map((queue) => queue.exchange([], dying)));
+  assert.ok(taken.every(({ claimed }) => claimed.length > 1));
+  let recovered = 0;
+  await waitFor('all to be found', async () => {
+    for (const queue of at.activations.queues) recovered += await queue.recoverStalled();
+    return recovered === merchants.length;
+  });
+  const actor = at.actor();
+  await waitFor('all events', async () => (await at.applied()).length === merchants.length);
+  await actor.stop();
+  assert.is(most, 1);
+  assert.is(transactionsAtOnce({ actors: 16, crews: 4, activationPartitions: 8 }), 24);
 });
 
 test('lanes that wait for a newer release are told of once for all of them, and go on where one works', async () => {

@@ -55,6 +55,9 @@ const INFRASTRUCTURE_CAP_MS = 10_000;
 /** How long a Redis that does not answer holds a crew before it goes on without; the sweeper makes up for what was lost. */
 const EXCHANGE_DEADLINE_MS = 5_000;
 const EXCHANGE_PAUSE_MS = 500;
+/** After how long a lane comes back for which there was no room alone; twice as long each time, up to the second. */
+const CROWDED_BASE_MS = 100;
+const CROWDED_CAP_MS = 4_000;
 const SUSPECT_MS = 30_000;
 const NEWER_SAID_EVERY_MS = 60_000;
 
@@ -76,6 +79,17 @@ export const actorSettings = (config: Config) => ({
   leaseMs: config.leaseMs,
 });
 
+/** The crews of each partition. */
+const crewsOf = (crews: number, partitions: number): number => Math.max(1, Math.ceil(crews / partitions));
+
+/** How many transactions a worker with these settings may have open at a time. */
+export const transactionsAtOnce = ({
+  actors,
+  crews,
+  activationPartitions,
+}: Pick<Config, 'actors' | 'crews' | 'activationPartitions'>): number =>
+  actors + activationPartitions * crewsOf(crews, activationPartitions);
+
 export function startActors(options: ActorOptions): Actors {
   const { deps, activations, leaseMs, log, limits } = options;
   const { clock } = deps;
@@ -86,7 +100,17 @@ export function startActors(options: ActorOptions): Actors {
   const redisTrouble = onceWhileFailing(log, 'activations in Redis');
   const newer = nowAndThen(log, 'lanes wait for a worker of a newer release', { everyMs: NEWER_SAID_EVERY_MS, clock });
   const suspects = createSuspects({ forMs: SUSPECT_MS, clock });
+  /** One for all partitions: its runs are bounded for the process. */
+  const alone = createAlonePool({ concurrency: options.concurrency });
   let active = 0;
+
+  const putBack = (activation: Activation): ActivationEnd => ({ activation, action: 'again' });
+
+  /** Comes back between half of and a whole `baseMs`, doubled for each time that it was claimed, up to `capMs`. */
+  const putOff = (activation: Activation, baseMs: number, capMs: number): ActivationEnd => {
+    const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(activation.claimCount, 10));
+    return { activation, action: 'later', atMs: clock.now() + Math.round(ceiling * (0.5 + deps.random() / 2)) };
+  };
 
   const startPartition = (queue: ActivationQueue) => {
     const leases = createLeases({ leaseMs, log, renew: (held) => queue.renew(held, leaseMs) });
@@ -94,10 +118,7 @@ export function startActors(options: ActorOptions): Actors {
 
     const giveBack = async (claimed: readonly Activation[]): Promise<void> => {
       if (claimed.length === 0) return;
-      await exchange(
-        claimed.map((activation) => ({ activation, action: 'again' as const })),
-        0,
-      );
+      await exchange(claimed.map(putBack), 0);
       signal.raise();
     };
     const exchange: CrewDependencies['exchange'] = async (ends, room) => {
@@ -123,7 +144,7 @@ export function startActors(options: ActorOptions): Actors {
       const { merchantId } = activation;
       if (giveUp.signal.aborted) {
         log.warn('lane put back by shutdown', { merchantId });
-        return { activation, action: 'again' };
+        return putBack(activation);
       }
       if (isInfrastructureError(error)) trouble.failing(error);
       else if (isOfNewerRelease(error)) newer({ merchantId, error: error.message });
@@ -135,11 +156,7 @@ export function startActors(options: ActorOptions): Actors {
           stack: unexpected.stack,
         });
       }
-      const ceiling = Math.min(
-        INFRASTRUCTURE_CAP_MS,
-        INFRASTRUCTURE_BASE_MS * 2 ** Math.min(activation.claimCount, 10),
-      );
-      return { activation, action: 'later', atMs: clock.now() + Math.round(ceiling * (0.5 + deps.random() / 2)) };
+      return putOff(activation, INFRASTRUCTURE_BASE_MS, INFRASTRUCTURE_CAP_MS);
     };
 
     const refused = ({ activation: { merchantId } }: Member, error: Error) => {
@@ -175,7 +192,7 @@ export function startActors(options: ActorOptions): Actors {
         case 'caught-up':
           return { activation, action: 'done' };
         case 'yield':
-          return { activation, action: 'again' };
+          return putBack(activation);
         case 'waiting':
           if (end.until === undefined) return { activation, action: 'done' };
           await suspend(activation, end.until, end.wake);
@@ -202,18 +219,14 @@ export function startActors(options: ActorOptions): Actors {
       );
     };
 
-    const alone = createAlonePool<Member>({
-      concurrency: options.concurrency,
-      run: async (member) => {
-        const end = stopping.signal.aborted
-          ? ({ activation: member.activation, action: 'again' } as const)
-          : await visit(member);
-        member.lease.release();
-        active -= 1;
-        if (end !== undefined) await exchange([end], 0);
-        signal.raise();
-      },
-    });
+    const runAlone = async (member: Member): Promise<void> => {
+      active += 1;
+      const end = stopping.signal.aborted ? putBack(member.activation) : await visit(member);
+      member.lease.release();
+      active -= 1;
+      if (end !== undefined) await exchange([end], 0);
+      signal.raise();
+    };
 
     const pace = createConvoyPace({ most: limits.convoyEvents, meantMs: options.convoyMeantMs });
     const convoyDeps: ConvoyDependencies = {
@@ -239,10 +252,12 @@ export function startActors(options: ActorOptions): Actors {
         windows: 0,
       }),
       workAlone: (member) => {
-        active += 1;
-        alone.add(member);
+        if (alone.add(() => runAlone(member))) return [];
+        // In a queue without an end it would wait behind lanes that hang, while another worker may have room.
+        const { activation, lease } = member;
+        lease.release();
+        return [stopping.signal.aborted ? putBack(activation) : putOff(activation, CROWDED_BASE_MS, CROWDED_CAP_MS)];
       },
-      roomAlone: () => alone.room,
       idle: signal.wait,
       exchange,
       suspect: suspects.add,
@@ -252,9 +267,7 @@ export function startActors(options: ActorOptions): Actors {
       working: trouble.ok,
       lanes: (change) => (active += change),
     };
-    const crews = Array.from({ length: Math.max(1, Math.ceil(options.crews / activations.queues.length)) }, () =>
-      runCrew(crewDeps),
-    );
+    const crews = Array.from({ length: crewsOf(options.crews, activations.queues.length) }, () => runCrew(crewDeps));
     const recovery = setInterval(
       () => void queue.recoverStalled().then(undefined, redisTrouble.failing),
       recoveryIntervalMs(leaseMs),

@@ -2,33 +2,31 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createAlonePool } from './alone-pool.ts';
 
-test('there is room without a limit until something waits, then for a queue as long as what runs', async () => {
+test('as many run as may, four times as many wait in order, and what comes beyond that is not taken', async () => {
   const ends: (() => void)[] = [];
-  const ran: string[] = [];
-  const pool = createAlonePool<string>({
-    concurrency: 2,
-    run: async (item) => {
-      ran.push(item);
+  const ran: number[] = [];
+  const pool = createAlonePool({ concurrency: 2 });
+  const add = (n: number) =>
+    pool.add(async () => {
+      ran.push(n);
       await new Promise<void>((resolve) => ends.push(resolve));
-    },
-  });
-  assert.is(pool.room, Number.POSITIVE_INFINITY);
-  pool.add('a');
-  pool.add('b');
-  assert.is(pool.room, Number.POSITIVE_INFINITY);
-  pool.add('c');
-  assert.is(pool.room, 1);
-  pool.add('d');
-  pool.add('e');
-  assert.is(pool.room, 0);
-  assert.is(pool.waiting, 3);
-  assert.equal(ran, ['a', 'b']);
+    });
+  const taken = Array.from({ length: 12 }, (_, n) => add(n));
+  assert.equal(
+    taken,
+    Array.from({ length: 12 }, (_, n) => n < 10),
+  );
+  assert.equal([ran, pool.waiting], [[0, 1], 8]);
+  ends.shift()?.();
+  await new Promise(setImmediate);
+  assert.equal([ran, pool.waiting], [[0, 1, 2], 7]);
+  assert.ok(add(12));
   while (ends.length > 0) {
     for (const end of ends.splice(0)) end();
     await new Promise(setImmediate);
   }
   await pool.ended();
-  assert.equal(ran, ['a', 'b', 'c', 'd', 'e']);
+  assert.equal(ran, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12]);
 });
 
 test.run();

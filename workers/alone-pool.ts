@@ -1,27 +1,25 @@
-/** Runs what is handed to it, at most `concurrency` at a time, the rest in order. `run` must not reject. */
-export interface AlonePool<T> {
-  add(item: T): void;
-  /**
-   * How many more items make no queue longer than `concurrency`. Without a limit while none waits: of what may be handed
-   * over hardly any is, and a limit would make convoys small instead.
-   */
-  readonly room: number;
-  /** Items that do not run yet. */
+/** Runs what is handed to it, at most `concurrency` at a time, the rest in order. What runs must not reject. */
+export interface AlonePool {
+  /** False where too many wait already: it is then not taken. */
+  add(run: () => Promise<void>): boolean;
+  /** How many do not run yet. */
   readonly waiting: number;
   /** Resolves when nothing runs or waits. */
   ended(): Promise<void>;
 }
 
-export function createAlonePool<T>(options: { concurrency: number; run: (item: T) => Promise<void> }): AlonePool<T> {
-  const { concurrency, run } = options;
-  const waiting: T[] = [];
+/** Of those that wait, for each that may run: a convoy hands over several at a time, and few of them take long. */
+const WAITING_FOR_EACH = 4;
+
+export function createAlonePool({ concurrency }: { concurrency: number }): AlonePool {
+  const waiting: (() => Promise<void>)[] = [];
   const running = new Set<Promise<void>>();
 
   const start = () => {
     while (running.size < concurrency) {
-      const item = waiting.shift();
-      if (item === undefined) return;
-      const ended = run(item).finally(() => {
+      const run = waiting.shift();
+      if (run === undefined) return;
+      const ended = run().finally(() => {
         running.delete(ended);
         start();
       });
@@ -30,13 +28,11 @@ export function createAlonePool<T>(options: { concurrency: number; run: (item: T
   };
 
   return {
-    add(item) {
-      waiting.push(item);
+    add(run) {
+      if (waiting.length >= WAITING_FOR_EACH * concurrency) return false;
+      waiting.push(run);
       start();
-    },
-    get room() {
-      if (waiting.length === 0) return Number.POSITIVE_INFINITY;
-      return Math.max(0, 2 * concurrency - running.size - waiting.length);
+      return true;
     },
     get waiting() {
       return waiting.length;

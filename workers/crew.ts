@@ -35,10 +35,11 @@ export interface CrewDependencies {
   /** Fires when the grace of a shutdown is over: transactions in flight are given up. */
   giveUp: AbortSignal;
   admit(activation: Activation): Member;
-  /** Takes a member over for a run of its own; the crew has no more to do with it. */
-  workAlone(member: Member): void;
-  /** How many more members may be taken over without a queue growing. */
-  roomAlone(): number;
+  /**
+   * Takes a member over for a run of its own; the crew has no more to do with it but to end what it answers with: nothing, or
+   * the activation of a member for which there is no room now.
+   */
+  workAlone(member: Member): readonly ActivationEnd[];
   /** Resolves when there may be work, or at shutdown. `dueAt`: when something delayed comes. */
   idle(dueAt: number | undefined): Promise<void>;
   /** Ends activations and claims others. Never rejects: an exchange that fails claims nothing. */
@@ -61,7 +62,7 @@ export async function runCrew(deps: CrewDependencies): Promise<void> {
   let members: Member[] = [];
   let ends: ActivationEnd[] = [];
   for (;;) {
-    const room = deps.stopping.aborted ? 0 : Math.min(deps.convoyLanes() - members.length, deps.roomAlone());
+    const room = deps.stopping.aborted ? 0 : Math.max(0, deps.convoyLanes() - members.length);
     const { claimed, dueAt } = await deps.exchange(ends, room);
     ends = [];
     for (const activation of claimed) {
@@ -69,9 +70,10 @@ export async function runCrew(deps: CrewDependencies): Promise<void> {
       const member = deps.admit(activation);
       const suspect = deps.isSuspect(activation.merchantId);
       if (mayShare({ stalledCount: activation.stalledCount, suspect })) members.push(member);
-      else deps.workAlone(member);
+      else ends.push(...deps.workAlone(member));
     }
     if (members.length === 0) {
+      if (ends.length > 0) continue;
       if (deps.stopping.aborted) return;
       if (claimed.length === 0) await deps.idle(dueAt);
       continue;
@@ -79,7 +81,7 @@ export async function runCrew(deps: CrewDependencies): Promise<void> {
     deps.lanes(members.length);
     const round = await workRound(deps, members);
     deps.lanes(-members.length);
-    ends = round.ends;
+    ends.push(...round.ends);
     members = round.left;
   }
 }
@@ -139,7 +141,7 @@ async function workRound(
         break;
       case 'alone':
         if (end.failed) deps.suspect(merchantId);
-        deps.workAlone(member);
+        ends.push(...deps.workAlone(member));
         break;
       case 'refused':
         deps.refused(member, end.error);

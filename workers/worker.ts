@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { hostname } from 'node:os';
 import type { CommittedLane } from './act.ts';
-import { actorSettings, startActors } from './actors.ts';
+import { actorSettings, startActors, transactionsAtOnce } from './actors.ts';
 import { createActivations } from './activate.ts';
 import { chooseDriver } from './choose-driver.ts';
 import { createEffectActors } from './effects.ts';
@@ -160,7 +160,7 @@ export async function runWorker({ config, registry, handlers, schedules }: Worke
     return postgres;
   };
   // Pools of their own: lanes that are slow, all at once, keep neither intake nor the sweeper from a connection.
-  const { db, pool } = connect(config.postgresPool);
+  const { db, pool } = connect(Math.max(config.postgresPool, transactionsAtOnce(config)));
   const { db: intakeDb } = connect(config.intakePool, true);
   const { db: backgroundDb } = connect(config.backgroundPool);
   const redis = connectRedis(config.redisUrl, worker);

@@ -77,7 +77,6 @@ export async function simulateLanes(options: LaneSimulation): Promise<LaneSimula
     workAlone: () => {
       throw new Error('nothing fails here, so nothing is worked alone');
     },
-    roomAlone: () => limits.convoyLanes,
     idle: activations.idle,
     exchange: (ends, room) => Promise.resolve({ claimed: activations.exchange(ends, room), dueAt: undefined }),
     suspect: () => undefined,
