@@ -294,20 +294,6 @@ test('a handler that takes too long is left alone, and the others go on without 
   assert.equal(kinds(ends), { m1: 'alone, failed: true', m2: 'worked', m3: 'worked' });
 });
 
-test('a call has its time to itself, however long those before it took', async () => {
-  const slow: HandlerModule = {
-    async handle() {
-      await systemClock.sleep(150);
-      return done;
-    },
-  };
-  await using s = await setup({ a: slow, b: slow });
-  for (const merchant of ['m1', 'm2']) await s.seed(merchant, 'A', 'B', 'A', 'B');
-  const ends = await s.work(s.tenures('m1', 'm2'), { callMs: 800 });
-  assert.equal(kinds(ends), { m1: 'worked', m2: 'worked' });
-  assert.is(await s.commits(), 1);
-});
-
 test('events that are quick alone and together too many for the time of a convoy go on in smaller ones', async () => {
   const handle: HandlerModule = {
     async handle() {

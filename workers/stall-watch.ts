@@ -27,14 +27,16 @@ export function watchStalls(callMs: number): StallWatch {
       new LanewayError('handler.deadline', `a call of a handler took longer than ${callMs} ms`, { retry: 'backoff' }),
     );
   };
-  const timer = setTimeout(stalled, callMs);
+  let timer = setTimeout(stalled, callMs);
   let over = false;
   return {
     signal: controller.signal,
     running(events) {
       current = events;
       // A handler that goes on although its transaction was ended is not watched any more.
-      if (!over) timer.refresh();
+      if (over) return;
+      clearTimeout(timer);
+      timer = setTimeout(stalled, callMs);
     },
     get culprit() {
       return culprit;

@@ -154,9 +154,9 @@ export const sharing: readonly TakeAway[] = [
     hazard: 'H32',
     takes: 'the new start of the watch with each call: all calls of a transaction share the time of one',
     file: 'workers/stall-watch.ts',
-    from: '      if (!over) timer.refresh();\n',
+    from: '      clearTimeout(timer);\n      timer = setTimeout(stalled, callMs);\n',
     to: '',
-    test: convoyTest,
+    test: 'workers/stall-watch.test.ts',
     expects: 'a call has its time to itself, however long those before it took',
   },
   {

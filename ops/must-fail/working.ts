@@ -10,6 +10,34 @@ const allResumes =
 /** A lane that is worked: its fence, its window, deaths, and what waits. */
 export const working: readonly TakeAway[] = [
   {
+    hazard: 'H4',
+    takes: 'looking whether a statement’s client is still there',
+    file: 'core/clients/postgres.ts',
+    from: 'const CLIENT_CHECK_MS = 1_000;',
+    to: 'const CLIENT_CHECK_MS = 0;',
+    test: 'workers/lane-transaction.test.ts',
+    expects:
+      'a statement ends soon after the deadline has taken its connection away, and so do the locks of its transaction',
+  },
+  {
+    hazard: 'H5',
+    takes: 'the end of waiting for a lock before the deadline',
+    file: 'workers/act.ts',
+    from: 'LOCK_SHARE * deadlineMs,',
+    to: '',
+    test: actTest,
+    expects: 'a handler that waits for a lock somebody else holds has had no attempt, however often it is tried',
+  },
+  {
+    hazard: 'H5',
+    takes: 'giving a connection up to a server that takes no writes',
+    file: 'core/clients/named-statements.ts',
+    from: "const READ_ONLY = '25006';",
+    to: "const READ_ONLY = '';",
+    test: 'core/clients/postgres.test.ts',
+    expects: 'a connection to a server that takes no writes any more is not lent again',
+  },
+  {
     hazard: 'H5',
     takes: 'telling errors of servers from errors of events',
     file: 'workers/execute-alone.ts',
@@ -32,7 +60,7 @@ export const working: readonly TakeAway[] = [
     hazard: 'H5',
     takes: 'giving a connection up on which no answer comes',
     file: 'core/clients/named-statements.ts',
-    from: '        if (error instanceof Error && error.message === NO_ANSWER) this.abandon();\n',
+    from: "if (error.message === NO_ANSWER) this.abandon('Postgres gave no answer');",
     to: '',
     test: 'core/clients/postgres.test.ts',
     expects:
