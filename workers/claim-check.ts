@@ -2,14 +2,16 @@ import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Database } from '../core/database/tables.ts';
+import { merchantId } from '../core/events/envelope.ts';
 import { type ReceivedMessage, redriveMarkerOf } from './message.ts';
 
 /** The body of a dead letter whose original was too large to travel with its attributes. */
 const reference = z.discriminatedUnion('bodyIn', [
   z.object({
     bodyIn: z.literal('inbox'),
-    merchantId: z.string(),
-    day: z.iso.date(),
+    merchantId,
+    // The day before which Postgres has none.
+    day: z.iso.date().refine((day) => day > '0001', { error: 'is before the year 1' }),
     mseq: z.int().positive(),
   }),
   z.object({ bodyIn: z.literal('s3'), bucket: z.string(), key: z.string().startsWith('dead-letters/') }),
@@ -40,14 +42,14 @@ export async function restoreBody(
 
 async function readInbox(
   db: Kysely<Database>,
-  { merchantId, day, mseq }: { merchantId: string; day: string; mseq: number },
+  lies: { merchantId: string; day: string; mseq: number },
 ): Promise<string | undefined> {
   const row = await db
     .selectFrom('inbox')
     .select('body')
-    .where('merchant_id', '=', merchantId)
-    .where('day', '=', day)
-    .where('mseq', '=', mseq)
+    .where('merchant_id', '=', lies.merchantId)
+    .where('day', '=', lies.day)
+    .where('mseq', '=', lies.mseq)
     .executeTakeFirst();
   return row?.body.toString('utf8');
 }

@@ -233,6 +233,13 @@ test('a deadlock gives all locks up, and the lanes are tried again in halves', a
   assert.is(await s.commits(), 2);
 });
 
+test('a server that goes away during a call is told of in its own words', async () => {
+  const gone = Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' });
+  await using s = await setup({ a: { handleMany: () => Promise.reject(gone) } });
+  for (const merchant of ['m1', 'm2']) await s.seed(merchant, 'A');
+  assert.is(await s.work(s.tenures('m1', 'm2')).catch((error: unknown) => error), gone);
+});
+
 test('an event that this release does not know ends the window before it, and keeps its own lane waiting and no other', async () => {
   await using s = await setup();
   for (const merchant of ['m1', 'm2', 'm3']) await s.seed(merchant, 'A');

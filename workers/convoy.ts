@@ -97,7 +97,9 @@ export async function workConvoy(
     deps.committed([...done.committed, ...done.caughtUp]);
     return done.ends;
   } catch (error) {
-    if (stop.aborted || isServerAway(error)) throw error;
+    if (stop.aborted) throw error;
+    // What the server said, not that a call of a handler heard it.
+    if (isServerAway(error)) throw error instanceof WindowMustShrink ? error.cause : error;
     let culprit: OpenedEvent | undefined;
     if (error instanceof WindowMustShrink) culprit = error.culprit;
     else if (watch.signal.aborted) culprit = watch.culprit;

@@ -49,7 +49,7 @@ async function setUp() {
   };
   const time = { aheadMs: 0 };
   const movable = { ...clock, now: () => clock.now() + time.aheadMs };
-  const pipelineOf = (name: string) => {
+  const pipelineOf = (name: string, overrides: Partial<Parameters<typeof createPipeline>[0]> = {}) => {
     const queue = topology.queues.find((each) => each.name === name);
     if (queue === undefined) throw new Error(`no queue ${name}`);
     return createPipeline({
@@ -66,10 +66,12 @@ async function setUp() {
       random: () => 1,
       clock: movable,
       log: silentLog,
+      ...overrides,
     });
   };
   return {
     ...aws,
+    stack: world.stack,
     db,
     time,
     woken,
@@ -338,6 +340,41 @@ test('a body that leaves no room for the attributes goes to the object store, an
   assert.is((await t.run(PERFORMANCE, 1)).deadLettered, 1);
   const [gone] = await receiveAll(t.sqs, t.url('AnalyticsPerformanceDLQ'), 1);
   assert.match(attributesOf(gone)['reason'] ?? '', 'is gone from there');
+});
+
+test('a body that cannot be read now keeps what comes behind it in its group, and no other group', async () => {
+  await using t = await setUp();
+  const attributes = { handler: 'decode', fingerprint: 'f' };
+  const reference = { bodyIn: 's3', bucket: `${t.stack}-dead-letters`, key: 'dead-letters/1' };
+  await sendBody(t.sqs, t.url(PRODUCTS), JSON.stringify(reference), { group: 'shop-1', attributes });
+  await sendBody(t.sqs, t.url(PRODUCTS), product('e2', 'shop-1'), { group: 'shop-1' });
+  await sendBody(t.sqs, t.url(PRODUCTS), product('e3', 'shop-2'), { group: 'shop-2' });
+  const away = connectS3();
+  away.middlewareStack.add(() => () => Promise.reject(new Error('S3 is away')), { step: 'initialize' });
+  const messages = await receiveAll(t.sqs, t.url(PRODUCTS), 3);
+  const summary = await t.pipelineOf(PRODUCTS, { s3: away }).handleBatch(messages);
+  away.destroy();
+  assert.equal([summary.accepted, summary.putBack], [1, 2]);
+  assert.equal(
+    (await t.inbox()).map((row) => row.event_id),
+    ['e3'],
+  );
+});
+
+test('what refers to a place where no body can lie is dead, and not tried again', async () => {
+  await using t = await setUp();
+  const attributes = { handler: 'handleProductCoreUpdate', fingerprint: 'f' };
+  const places = [
+    { merchantId: 'a\u0000', day: '2026-12-01', mseq: 1 },
+    { merchantId: 'm', day: '0000-01-01', mseq: 1 },
+    { merchantId: 'm', day: '2026-12-01', mseq: 1 },
+  ];
+  for (const [n, place] of places.entries())
+    await sendBody(t.sqs, t.url(PRODUCTS), JSON.stringify({ bodyIn: 'inbox', ...place }), {
+      ...{ group: `g${n}`, attributes },
+    });
+  const summary = await t.run(PRODUCTS, places.length);
+  assert.equal([summary.deadLettered, summary.putBack], [3, 0]);
 });
 
 test('a dead event that is moved back becomes one redrive command, and its lane is due', async () => {

@@ -99,13 +99,19 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
     return { offered, refusals, failed };
   };
 
-  /** Takes out what waits for another release, and what comes behind it in its group, which would otherwise overtake it. */
-  const leave = async (received: readonly ReceivedMessage[], offered: Offered[], refusals: Refusal[]) => {
+  /**
+   * Takes out what could not be read now or waits for another release, and what comes behind it in its group, which would
+   * otherwise overtake it.
+   */
+  const leave = async (
+    received: readonly ReceivedMessage[],
+    { offered, refusals, failed }: Awaited<ReturnType<typeof read>>,
+  ) => {
     try {
       const { waiting, refused } = await sortRefusals(deps, refusals);
       trouble.sorting.ok();
       if (waiting.length > 0) log.info('messages wait for a release that reads them', { messages: waiting.length });
-      const left = new Set(waiting.map(({ message }) => message));
+      const left = new Set([...failed, ...waiting.map(({ message }) => message)]);
       const held = new Set<string>();
       for (const message of received) {
         const { groupId } = message;
@@ -119,7 +125,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
       };
     } catch (error) {
       trouble.sorting.failing(error);
-      return { offered: [], letters: [], left: new Set([...offered, ...refusals].map(({ message }) => message)) };
+      return { offered: [], letters: [], left: new Set(received) };
     }
   };
 
@@ -186,8 +192,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
   return {
     async handleBatch(messages) {
       const received = messages.map(toReceived);
-      const readable = await read(received);
-      const { offered, letters, left } = await leave(received, readable.offered, readable.refusals);
+      const { offered, letters, left } = await leave(received, await read(received));
       const verdicts = await admit(offered);
       const judged = offered.flatMap((each, i) => {
         const verdict = verdicts[i];
@@ -197,7 +202,7 @@ export function createPipeline(deps: PipelineDependencies): Pipeline {
       const [unsent, redrives] = await Promise.all([sendLetters(allLetters), redrive(judged)]);
       const woken = await wake(wakeEntriesOf(judged));
 
-      const keep = new Set([...readable.failed, ...left, ...unsent.map(({ message }) => message), ...redrives.failed]);
+      const keep = new Set([...left, ...unsent.map(({ message }) => message), ...redrives.failed]);
       const judgedMessages = new Set(judged.map(({ message }) => message));
       const dead = new Set(allLetters.map(({ message }) => message));
       for (const { message, event } of offered) {
