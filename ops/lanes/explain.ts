@@ -237,7 +237,7 @@ function adviceOn(cause: Cause, merchantId: string): string {
       return `it never is tried by a release without ${cause.handler}: start workers of one that has it; where the handler is retired for good, one in which it skips`;
     case 'suspended':
       return cause.waitsFor === null
-        ? 'it was put off when a server was away, or after an error that nobody expected; the log of its worker says which'
+        ? 'it was put off: a server was away, or an error was one that nobody expected (the log of its worker says which), or too many lanes waited to be worked alone'
         : `it waits for a release that knows ${cause.waitsFor}, which this one does not: roll that release out`;
     case 'waiting-for-activation':
       return `the sweeper wakes it within seconds; if it does not, no worker runs, or ${command('rebuild M')}`;
