@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** What a command was given cannot be meant: says which argument, and what it takes instead. */
 export class InvalidArgument extends Error {}
 
@@ -37,6 +39,16 @@ export function boundedText(what: string, text: string): string {
   if (text === '' || text.length > 500 || !text.isWellFormed() || text.includes('\0'))
     throw new InvalidArgument(`${what} takes 1 to 500 characters`);
   return text;
+}
+
+const instant = z.iso.datetime({ offset: true, precision: null }).or(z.iso.datetime({ offset: true, precision: -1 }));
+const dayOrInstant = z.iso.date().or(instant);
+
+/** A time with its zone, since whoever reads one without may mean another; or a day, which is its beginning in UTC. */
+export function timeOf(what: string, text: string): Date {
+  if (!dayOrInstant.safeParse(text).success)
+    throw new InvalidArgument(`${what} takes a day, or a time with its zone such as 2026-11-28T22:00Z, not "${text}"`);
+  return new Date(text);
 }
 
 /** The value of `--data`: undefined where it was not given. */

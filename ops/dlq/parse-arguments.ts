@@ -1,5 +1,13 @@
 import { parseArgs } from 'node:util';
-import { InvalidArgument, boundedText, dataFolder, decimalNumber, readArguments, wholeNumber } from '../arguments.ts';
+import {
+  InvalidArgument,
+  boundedText,
+  dataFolder,
+  decimalNumber,
+  readArguments,
+  timeOf,
+  wholeNumber,
+} from '../arguments.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
 import type { OrderClass } from './classify.ts';
 import type { ItemFilter } from './items.ts';
@@ -20,7 +28,7 @@ export const usage = `usage: npm run dlq -- <command> [options]
 
   --queue NAME              a dead-letter queue, as the specification calls it
   --handler NAME            --merchant M   --code CODE   --event ID
-  --since TIME              given up at or after, --until TIME before: ISO 8601
+  --since TIME              given up at or after, --until TIME before: such as 2026-11-23T12:00Z, or a day in UTC
   --limit N                 1 to 1000 (default 100): listed, or redriven; what a redrive leaves does not count
   --after PLACE             go on where an earlier answer ended: its "next"
 
@@ -136,8 +144,8 @@ function filterOf(values: Values): ItemFilter {
     handler: values.handler,
     merchantId: values.merchant,
     code: values.code,
-    since: time('--since', values.since),
-    until: time('--until', values.until),
+    since: values.since === undefined ? undefined : timeOf('--since', values.since).getTime(),
+    until: values.until === undefined ? undefined : timeOf('--until', values.until).getTime(),
     eventId: values.event,
     limit: wholeNumber('--limit', values.limit ?? '100', 1, 1_000),
     after: place(values.after),
@@ -164,12 +172,4 @@ function place(text: string | undefined): string | undefined {
   if (text !== undefined && readPlace(text) === undefined)
     throw new InvalidArgument(`--after takes what an earlier answer gave, not "${text}"`);
   return text;
-}
-
-function time(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(value))
-    throw new InvalidArgument(`${flag} takes a time such as 2026-11-23T12:00:00Z, not "${text}"`);
-  return value;
 }

@@ -1,15 +1,14 @@
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import { type QuotaResource, quotaResources } from '../../core/contexts/platform/quotas.ts';
 import { merchantId as merchantIdSchema } from '../../core/events/envelope.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
-import { InvalidArgument, boundedText, dataFolder, readArguments } from '../arguments.ts';
+import { InvalidArgument, boundedText, dataFolder, readArguments, timeOf } from '../arguments.ts';
 
 export const usage = `usage: npm run platform -- <command> [options]
 
   maintenance               windows that are planned or under way
   maintenance plan ID       merchants are told of it; from --from to --to no messages are taken in
-    --from, --to TIME       such as 2026-11-28T22:00Z; at most 24 hours
+    --from, --to TIME       such as 2026-11-28T22:00Z, or a day in UTC; at most 24 hours
     --reason TEXT           told to merchants
   maintenance end ID        calls a window off, or ends it now
 
@@ -111,18 +110,10 @@ function maintenanceOf([action = '', ...words]: string[], values: Values, reques
   return {
     kind: 'plan',
     windowId,
-    startsAt: timeOf('--from', values.from),
-    endsAt: timeOf('--to', values.to),
+    startsAt: timeOf('--from', values.from ?? ''),
+    endsAt: timeOf('--to', values.to ?? ''),
     requester,
   };
-}
-
-/** A time with its zone: whoever reads one without may mean another. */
-function timeOf(flag: string, text: string | undefined): Date {
-  const parsed = z.iso.datetime({ offset: true, precision: null }).or(z.iso.datetime({ offset: true, precision: -1 }));
-  if (text === undefined || !parsed.safeParse(text).success)
-    throw new InvalidArgument(`${flag} takes a time with its zone such as 2026-11-28T22:00Z, not "${text ?? ''}"`);
-  return new Date(text);
 }
 
 function idOf(text: string): string {

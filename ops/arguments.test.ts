@@ -1,0 +1,27 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readArguments, timeOf } from './arguments.ts';
+
+const refusal = (read: () => unknown): string => {
+  const answer = readArguments((): unknown => read());
+  return typeof answer === 'object' && answer !== null && 'message' in answer ? String(answer.message) : 'accepted';
+};
+
+test('a time has its zone, a day begins in UTC, and what no calendar has is refused', () => {
+  const iso = (text: string): string => timeOf('--since', text).toISOString();
+  assert.is(iso('2026-11-28T22:00Z'), '2026-11-28T22:00:00.000Z');
+  assert.is(iso('2026-11-28T22:00:01.5+02:00'), '2026-11-28T20:00:01.500Z');
+  assert.is(iso('2026-11-28'), '2026-11-28T00:00:00.000Z');
+  assert.is(
+    refusal(() => timeOf('--since', '2026-11-28T22:00')),
+    '--since takes a day, or a time with its zone such as 2026-11-28T22:00Z, not "2026-11-28T22:00"',
+  );
+  for (const text of ['2026-02-31', '2026-02-31T00:00Z', '2026-11-23 (foo)', '2026-11-23T25:00Z', 'Nov 23 2026', ''])
+    assert.match(
+      refusal(() => timeOf('--since', text)),
+      '--since takes a day',
+      text,
+    );
+});
+
+test.run();
