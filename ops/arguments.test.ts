@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readArguments, timeOf } from './arguments.ts';
+import { readArguments, refuseOtherOptions, timeOf } from './arguments.ts';
 
 const refusal = (read: () => unknown): string => {
   const answer = readArguments((): unknown => read());
@@ -22,6 +22,16 @@ test('a time has its zone, a day begins in UTC, and what no calendar has is refu
       '--since takes a day',
       text,
     );
+});
+
+test('an option that a command does not take is refused with those that it takes', () => {
+  const taken = { list: ['limit', 'after'], show: [] };
+  const refused = (command: string, given: Record<string, string | boolean | undefined>) =>
+    refusal(() => refuseOtherOptions(command, given, taken));
+  assert.is(refused('list', { limit: 'x', yes: true }), 'list takes no --yes: it takes --limit, --after');
+  assert.is(refused('show', { limit: '' }), 'show takes no --limit: it has no options of its own');
+  for (const command of ['list', 'unknown', 'toString'])
+    assert.is(refused(command, { limit: '5', yes: false, by: undefined }), 'accepted');
 });
 
 test.run();

@@ -18,6 +18,24 @@ export function readArguments<T>(read: () => T): T | { kind: 'invalid'; message:
   }
 }
 
+/** What a command line has of options: undefined or false where one was not given. */
+type Given = Readonly<Record<string, string | boolean | undefined>>;
+
+/**
+ * Throws InvalidArgument for an option that was given and that the command does not take, as `taken` lists them: ignored, it
+ * would promise what is not done. What all commands take is left out of `given`; a command that `taken` lacks is let pass.
+ */
+export function refuseOtherOptions(command: string, given: Given, taken: Readonly<Record<string, readonly string[]>>) {
+  if (!Object.hasOwn(taken, command)) return;
+  const takes = taken[command] ?? [];
+  const other = Object.keys(given).find((name) => (given[name] ?? false) !== false && !takes.includes(name));
+  if (other === undefined) return;
+  const instead = takes.length === 0 ? 'it has no options of its own' : `it takes ${takes.map(flagOf).join(', ')}`;
+  throw new InvalidArgument(`${command} takes no --${other}: ${instead}`);
+}
+
+const flagOf = (name: string): string => `--${name}`;
+
 /** Throws InvalidArgument unless it is a whole number in these bounds. */
 export function wholeNumber(what: string, text: string, min: number, max: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;

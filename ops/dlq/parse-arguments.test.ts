@@ -61,6 +61,30 @@ test('a redrive is a plan unless it says yes and why', () => {
   });
 });
 
+test('a run is resumed as it was begun: whatever would change it is refused', () => {
+  const resume = ['redrive', '--resume', '0b5b4a3e-0c1e-4f0e-9d0a-5a0f2f6f3c11'];
+  const resumed = parsed(...resume, '--wait', '2.5');
+  assert.equal(resumed.kind === 'run' && resumed.command, { kind: 'resume', runId: resume[2], waitMs: 2_500 });
+  const others = [
+    'queue',
+    'handler',
+    'merchant',
+    'code',
+    'event',
+    'since',
+    'until',
+    'limit',
+    'after',
+    'include',
+    'rate',
+  ];
+  for (const other of [...others.map((name) => `--${name}=x`), '--yes', '--reason=x', '--by=x']) {
+    const refused = parsed(...resume, other);
+    const message = `redrive --resume takes no ${other.replace('=x', '')}: it takes --resume, --wait`;
+    assert.equal(refused, { kind: 'invalid', message });
+  }
+});
+
 test('what cannot be meant says where and what would be right', () => {
   for (const [line, complaint] of [
     ['', 'a command is missing'],
@@ -78,6 +102,8 @@ test('what cannot be meant says where and what would be right', () => {
     ['redrive --rate 0', '--rate takes a number'],
     ['redrive --resume last', '--resume takes the id of a run'],
     ['list --quue x', '--quue'],
+    ['list --yes --include rubbish', 'list takes no --yes: it takes --queue, --handler'],
+    ['show x --limit foo', 'show takes no --limit: it has no options of its own'],
   ] as const) {
     const result = parsed(...line.split(' '));
     assert.ok(result.kind === 'invalid' && result.message.includes(complaint), `${line}: ${JSON.stringify(result)}`);

@@ -5,6 +5,7 @@ import {
   dataFolder,
   decimalNumber,
   readArguments,
+  refuseOtherOptions,
   timeOf,
   wholeNumber,
 } from '../arguments.ts';
@@ -83,6 +84,16 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const filters = ['queue', 'handler', 'merchant', 'code', 'event', 'since', 'until', 'limit', 'after'];
+/** A run that is resumed has its filters, and whoever asked for it, from when it began. */
+const RESUME = 'redrive --resume';
+const taken = {
+  list: filters,
+  show: [],
+  redrive: [...filters, 'include', 'rate', 'wait', 'yes', 'reason', 'by'],
+  [RESUME]: ['resume', 'wait'],
+};
+
 type Values = { [Flag in keyof typeof flags]?: (typeof flags)[Flag]['type'] extends 'boolean' ? boolean : string };
 
 /** @param known what `--queue` and `--handler` may name */
@@ -99,14 +110,16 @@ export function parseArguments(
       allowPositionals: true,
     });
     if (values.help) return { kind: 'help' };
-    oneOf('--queue', values.queue, known.queues);
-    oneOf('--handler', values.handler, known.handlers);
-    const dataDir = dataFolder(values.data);
-    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir };
+    const { json, data, help: _, ...rest } = values;
+    const command = commandOf(positionals, rest, user);
+    oneOf('--queue', rest.queue, known.queues);
+    oneOf('--handler', rest.handler, known.handlers);
+    return { kind: 'run', command, json, dataDir: dataFolder(data) };
   });
 }
 
 function commandOf([name = '', ...words]: readonly string[], values: Values, user: string): DlqCommand {
+  refuseOtherOptions(name === 'redrive' && values.resume !== undefined ? RESUME : name, values, taken);
   const [first] = words;
   if (words.length > (name === 'show' ? 1 : 0))
     throw new InvalidArgument(`"${words.at(-1) ?? ''}" is one word too many`);
