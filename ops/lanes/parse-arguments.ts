@@ -1,5 +1,13 @@
 import { parseArgs } from 'node:util';
-import { InvalidArgument, boundedText, dataFolder, decimalNumber, readArguments, wholeNumber } from '../arguments.ts';
+import {
+  InvalidArgument,
+  boundedText,
+  dataFolder,
+  decimalNumber,
+  readArguments,
+  refuseOtherOptions,
+  wholeNumber,
+} from '../arguments.ts';
 import { merchantId as merchantIdSchema } from '../../core/events/envelope.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
 import type { Verdict } from '../../core/operations/lane-commands.ts';
@@ -68,6 +76,20 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const recorded = ['reason', 'by'];
+const taken = {
+  list: ['state', 'merchant', 'limit', 'after'],
+  show: [],
+  explain: [],
+  pause: recorded,
+  resume: recorded,
+  drain: recorded,
+  rebuild: recorded,
+  unblock: ['skip', 'dead-letter', ...recorded],
+  weight: recorded,
+  rate: recorded,
+};
+
 /** @param user who is asking, where `--by` does not say */
 export function parseArguments(args: readonly string[], user: string): ParsedArguments {
   return readArguments((): ParsedArguments => {
@@ -78,13 +100,13 @@ export function parseArguments(args: readonly string[], user: string): ParsedArg
       allowPositionals: true,
     });
     if (values.help) return { kind: 'help' };
-    const { json, data, ...rest } = values;
+    const { json, data, help: _, ...rest } = values;
     const dataDir = dataFolder(data);
     return { kind: 'run', command: commandOf(positionals, rest, user), json, dataDir };
   });
 }
 
-interface Values {
+type Values = {
   state?: string | undefined;
   merchant?: string | undefined;
   limit?: string | undefined;
@@ -93,9 +115,10 @@ interface Values {
   'dead-letter': boolean;
   reason?: string | undefined;
   by?: string | undefined;
-}
+};
 
 function commandOf([name = '', ...words]: string[], values: Values, user: string): LanesCommand {
+  refuseOtherOptions(name, values, taken);
   const requester = {
     by: boundedText('--by', values.by ?? user),
     reason: boundedText('--reason', values.reason ?? 'not given'),

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type QuotaResource, quotaResources } from '../../core/contexts/platform/quotas.ts';
 import { merchantId as merchantIdSchema } from '../../core/events/envelope.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
-import { InvalidArgument, boundedText, dataFolder, readArguments, timeOf } from '../arguments.ts';
+import { InvalidArgument, boundedText, dataFolder, readArguments, refuseOtherOptions, timeOf } from '../arguments.ts';
 
 export const usage = `usage: npm run platform -- <command> [options]
 
@@ -20,6 +20,7 @@ export const usage = `usage: npm run platform -- <command> [options]
   merchant open ID          opens an account and prints its first API key, this once; further keys are made with it
     --name NAME             what the merchant is called
 
+    --reason TEXT           recorded with what changes something
     --by NAME               who commands (default: the user of the system)
 
   --data DIR                folder of a local system (default .laneway, or the system that LANEWAY_POSTGRES_URL and
@@ -52,13 +53,24 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const recorded = ['reason', 'by'];
+/** Commands of more than one word with those that make them what they are. */
+const taken = {
+  maintenance: [],
+  'maintenance plan': ['from', 'to', ...recorded],
+  'maintenance end': recorded,
+  quota: [],
+  'quota MERCHANT RESOURCE': recorded,
+  'merchant open': ['name', ...recorded],
+};
+
 /** @param user who is asking, where `--by` does not say */
 export function parseArguments(args: readonly string[], user: string): ParsedArguments {
   return readArguments<ParsedArguments>(() => {
     const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true });
     if (values.help) return { kind: 'help' };
-    const dataDir = dataFolder(values.data);
-    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir };
+    const { json, data, help: _, ...rest } = values;
+    return { kind: 'run', command: commandOf(positionals, rest, user), json, dataDir: dataFolder(data) };
   });
 }
 
@@ -73,7 +85,7 @@ function commandOf([name = '', ...words]: string[], values: Values, user: string
     case 'maintenance':
       return maintenanceOf(words, values, requester);
     case 'quota':
-      return quotaOf(words, requester);
+      return quotaOf(words, values, requester);
     case 'merchant':
       return merchantOf(words, values, requester);
     default:
@@ -81,11 +93,14 @@ function commandOf([name = '', ...words]: string[], values: Values, user: string
   }
 }
 
-function quotaOf([merchantId = '', resource, most, ...more]: string[], requester: Requester): PlatformCommand {
+function quotaOf(words: string[], values: Values, requester: Requester): PlatformCommand {
+  const [merchantId = '', resource, most, ...more] = words;
+  refuseOtherOptions(resource === undefined ? 'quota' : 'quota MERCHANT RESOURCE', values, taken);
   if (!merchantIdSchema.safeParse(merchantId).success) throw new InvalidArgument('quota takes the id of a merchant');
   if (resource === undefined) return { kind: 'quotas', merchantId };
   const known = quotaResources.find((each) => each === resource);
-  if (known === undefined) throw new InvalidArgument(`there is no resource "${resource}"`);
+  if (known === undefined)
+    throw new InvalidArgument(`there is no resource "${resource}": ${quotaResources.join(', ')}`);
   if (most === undefined || more.length > 0 || !/^(plan|\d{1,9})$/.test(most))
     throw new InvalidArgument('quota takes a whole number, or plan, after the resource');
   return { kind: 'set-quota', merchantId, resource: known, most: most === 'plan' ? null : Number(most), requester };
@@ -93,7 +108,8 @@ function quotaOf([merchantId = '', resource, most, ...more]: string[], requester
 
 function merchantOf(words: string[], values: Values, requester: Requester): PlatformCommand {
   const [action, merchantId = '', ...more] = words;
-  if (action !== 'open') throw new InvalidArgument(`merchant has no "${action ?? ''}"`);
+  if (action !== 'open') throw new InvalidArgument(`merchant takes open and an id${insteadOf(action)}`);
+  refuseOtherOptions('merchant open', values, taken);
   if (more.length > 0 || !merchantIdSchema.safeParse(merchantId).success)
     throw new InvalidArgument('merchant open takes the id of a merchant');
   if (values.name === undefined) throw new InvalidArgument('a merchant has a --name');
@@ -101,8 +117,10 @@ function merchantOf(words: string[], values: Values, requester: Requester): Plat
 }
 
 function maintenanceOf([action = '', ...words]: string[], values: Values, requester: Requester): PlatformCommand {
+  refuseOtherOptions(action === '' ? 'maintenance' : `maintenance ${action}`, values, taken);
   if (action === '') return { kind: 'list' };
-  if (action !== 'plan' && action !== 'end') throw new InvalidArgument(`maintenance has no "${action}"`);
+  if (action !== 'plan' && action !== 'end')
+    throw new InvalidArgument(`maintenance takes plan or end and an id${insteadOf(action)}`);
   if (words.length !== 1) throw new InvalidArgument(`maintenance ${action} takes the id of a window`);
   const windowId = idOf(words[0] ?? '');
   if (action === 'end') return { kind: 'end', windowId, requester };
@@ -115,6 +133,8 @@ function maintenanceOf([action = '', ...words]: string[], values: Values, reques
     requester,
   };
 }
+
+const insteadOf = (word: string | undefined): string => (word === undefined ? '' : `, not "${word}"`);
 
 function idOf(text: string): string {
   if (text.length > 64) throw new InvalidArgument('the id takes at most 64 characters');

@@ -256,4 +256,25 @@ test('a merchant may have what its plan includes until an operator sets it apart
     assert.is(parseArguments(wrong, 'ada').kind, 'invalid');
 });
 
+test('what cannot be meant says what would be right, and no option is ignored', () => {
+  const complaint = (parse: typeof parseArguments | typeof parseRetention, line: string) => {
+    const parsed = parse(line.split(' '), 'ada');
+    return parsed.kind === 'invalid' ? parsed.message : parsed.kind;
+  };
+  for (const [line, message] of [
+    ['maintenance --from garbage', 'maintenance takes no --from: it has no options of its own'],
+    ['maintenance end w --to garbage', 'maintenance end takes no --to: it takes --reason, --by'],
+    ['maintenance begin w', 'maintenance takes plan or end and an id, not "begin"'],
+    ['quota shop-1 --by eve', 'quota takes no --by: it has no options of its own'],
+    ['quota shop-1 campaigns 5 --name x', 'quota MERCHANT RESOURCE takes no --name: it takes --reason, --by'],
+    ['quota shop-1 shoes 1', 'there is no resource "shoes": campaigns, audience_segments, webhook_endpoints'],
+    ['merchant', 'merchant takes open and an id'],
+    ['merchant close shop-9', 'merchant takes open and an id, not "close"'],
+    ['merchant open shop-9 --name x --to garbage', 'merchant open takes no --to: it takes --name, --reason, --by'],
+  ] as const)
+    assert.is(complaint(parseArguments, line), message);
+  assert.is(complaint(parseRetention, 'plan --reason x'), 'plan takes no --reason: it has no options of its own');
+  assert.match(complaint(parseRetention, 'hold shoes x --reason y'), /^there is no class "shoes": .*attributed_orders/);
+});
+
 test.run();

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { dataClasses, type DataClass } from '../../core/contexts/retention/policies.ts';
 import type { Requester } from '../../core/operations/record-action.ts';
-import { InvalidArgument, boundedText, dataFolder, readArguments } from '../arguments.ts';
+import { InvalidArgument, boundedText, dataFolder, readArguments, refuseOtherOptions } from '../arguments.ts';
 
 export const usage = `usage: npm run retention -- <command> [options]
 
@@ -42,21 +42,26 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const recorded = ['reason', 'by'];
+const taken = { plan: [], runs: [], holds: [], hold: recorded, release: recorded };
+
 /** @param user who is asking, where `--by` does not say */
 export function parseArguments(args: readonly string[], user: string): ParsedArguments {
   return readArguments<ParsedArguments>(() => {
     const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true });
     if (values.help) return { kind: 'help' };
-    const dataDir = dataFolder(values.data);
-    return { kind: 'run', command: commandOf(positionals, values, user), json: values.json, dataDir };
+    const { json, data, help: _, ...rest } = values;
+    return { kind: 'run', command: commandOf(positionals, rest, user), json, dataDir: dataFolder(data) };
   });
 }
 
 function commandOf(
   [name = '', ...words]: string[],
-  { by, reason }: { by?: string | undefined; reason?: string | undefined },
+  values: { by?: string | undefined; reason?: string | undefined },
   user: string,
 ): RetentionCommand {
+  refuseOtherOptions(name, values, taken);
+  const { by, reason } = values;
   const requester = { by: boundedText('--by', by ?? user), reason: boundedText('--reason', reason ?? 'not given') };
   switch (name) {
     case 'plan':
@@ -68,7 +73,8 @@ function commandOf(
       takes(name, words, ['a class', 'an id']);
       if (reason === undefined) throw new InvalidArgument('a hold needs a --reason');
       const dataClass = dataClasses.find((each) => each === words[0]);
-      if (dataClass === undefined) throw new InvalidArgument(`there is no class "${words[0] ?? ''}"`);
+      if (dataClass === undefined)
+        throw new InvalidArgument(`there is no class "${words[0] ?? ''}": ${dataClasses.join(', ')}`);
       return { kind: 'hold', dataClass, holdId: boundedText('the id', words[1] ?? ''), requester };
     }
     case 'release':
