@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArguments, refuseOtherOptions, timeOf } from './arguments.ts';
@@ -22,6 +23,20 @@ test('a time has its zone, a day begins in UTC, and what no calendar has is refu
       '--since takes a day',
       text,
     );
+});
+
+test('what Node says of an option is told without its advice, which would not help', () => {
+  const refused = (...args: string[]) =>
+    refusal(() => parseArgs({ args, options: { events: { type: 'string' }, json: { type: 'boolean' } } }));
+  assert.is(refused('--events', '-5'), `Option '--events' takes a value that does not begin with "-"`);
+  assert.is(refused('--events', '--json'), `Option '--events' takes a value that does not begin with "-"`);
+  assert.is(refused('--events'), "Option '--events <value>' argument missing");
+  assert.is(refused('--foo'), "Unknown option '--foo'");
+  assert.is(
+    refusal(() => parseArgs({ args: ['--foo'], allowPositionals: true, options: {} })),
+    "Unknown option '--foo'",
+  );
+  assert.throws(() => refusal(() => JSON.parse('{')), /JSON/);
 });
 
 test('an option that a command does not take is refused with those that it takes', () => {

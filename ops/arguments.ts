@@ -11,11 +11,26 @@ export function readArguments<T>(read: () => T): T | { kind: 'invalid'; message:
   try {
     return read();
   } catch (error) {
-    // What parseArgs throws is a TypeError whose first sentence names the flag.
-    if (error instanceof InvalidArgument || error instanceof TypeError)
-      return { kind: 'invalid', message: error.message.replace(/\. To specify .*$/s, '') };
+    if (error instanceof InvalidArgument) return { kind: 'invalid', message: error.message };
+    if (error instanceof TypeError) return { kind: 'invalid', message: complaintOf(error.message) };
     throw error;
   }
+}
+
+/** What parseArgs says, whose first sentence names the flag: its advice for a value such as -5 would be taken for -5's. */
+const complaintOf = (message: string): string =>
+  message
+    .replace(/\.?\s+(Did you forget|To specify)[^]*$/, '')
+    .replace(/argument is ambiguous$/, 'takes a value that does not begin with "-"');
+
+/** Says how a command is used, and what was wrong where that was not asked for. Returns the exit code. */
+export function sayUsage(why: { kind: 'help' } | { kind: 'invalid'; message: string }, usage: string): number {
+  if (why.kind === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+  process.stderr.write(`${why.message}\n\n${usage}`);
+  return 2;
 }
 
 /** What a command line has of options: undefined or false where one was not given. */
