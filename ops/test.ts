@@ -1,5 +1,5 @@
 /**
- * The test runner: `node ops/test.ts [filter…] [--jobs N] [--list] [--tail N] [--files path…]`.
+ * The test runner: `node ops/test.ts --help` says how it is used. Exit code 0: all passed. 1: something did not. 2: wrong usage.
  *
  * uvu's own exit code passes a throwing `before`, a missing `.run()`, a thrown non-Error and more, so a file counts as
  * passed only when its process says so in every way there is: exit code, summary, source, and nothing left running.
@@ -12,13 +12,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, globSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { InvalidArgument, readArguments, sayUsage, wholeNumber } from './arguments.ts';
 import { compileCacheDir } from './local/data-folder.ts';
 import { stripComments, stripCommentsAndStrings } from './strip-comments.ts';
+
+const usage = `usage: npm test -- [filter…] [options]
+
+  Runs the test files whose path contains one of the filters, or all.
+
+  --files        the words are paths of files, not filters
+  --jobs N       files at a time, 1 to 1000 (default 4)
+  --tail N       lines shown of what a failing file printed (default 60)
+  --list         only names the files
+  --stack FILE   what starts the servers that tests need (default ops/testing-stack.ts)
+  --help         this text
+`;
 
 const root = join(import.meta.dirname, '..');
 const defaultDeadlineMs = 120_000;
@@ -286,7 +299,45 @@ function report(file: TestFile, run: Run, { passed, failed, total, problems }: V
   for (const line of lines.slice(-tail)) console.log(`     | ${line}`);
 }
 
+interface Options {
+  files: TestFile[];
+  jobs: number;
+  tail: number;
+  list: boolean;
+  stackModule: string;
+}
+
+const parse = (args: readonly string[]) =>
+  readArguments((): ({ kind: 'run' } & Options) | { kind: 'help' } => {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        // more than there are cores on a small machine: much of the time goes into waiting
+        jobs: { type: 'string', default: '4' },
+        tail: { type: 'string', default: '60' },
+        list: { type: 'boolean', default: false },
+        files: { type: 'boolean', default: false },
+        stack: { type: 'string', default: join(root, 'ops/testing-stack.ts') },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) return { kind: 'help' };
+    return {
+      kind: 'run',
+      jobs: wholeNumber('--jobs', values.jobs, 1, 1_000),
+      tail: wholeNumber('--tail', values.tail, 1, 1_000_000),
+      list: values.list,
+      stackModule: resolve(values.stack),
+      files: selectFiles(positionals, values.files),
+    };
+  });
+
 function selectFiles(args: string[], explicit: boolean): TestFile[] {
+  const missing = explicit
+    ? args.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+    : undefined;
+  if (missing !== undefined) throw new InvalidArgument(`there is no file ${missing}`);
   const paths = explicit ? args.map((path) => resolve(path)) : findTestFiles();
   const filters = explicit ? [] : args.map((filter) => filter.replace(/^\.\//, ''));
   return paths
@@ -311,27 +362,7 @@ function takeSignals(): void {
   }
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      // more than there are cores on a small machine: much of the time goes into waiting
-      jobs: { type: 'string', default: '4' },
-      tail: { type: 'string', default: '60' },
-      list: { type: 'boolean', default: false },
-      files: { type: 'boolean', default: false },
-      stack: { type: 'string', default: join(root, 'ops/testing-stack.ts') },
-    },
-  });
-  const files = selectFiles(positionals, values.files);
-  if (values.list) {
-    for (const { name } of files) console.log(name);
-    return;
-  }
-  const [jobs, tail] = [Number(values.jobs), Number(values.tail)];
-  if (!Number.isInteger(jobs) || jobs < 1) throw new Error('--jobs takes a whole number from 1');
-  if (!Number.isInteger(tail) || tail < 1) throw new Error('--tail takes a whole number from 1');
-
+async function runTests({ files, jobs, tail, stackModule }: Options): Promise<void> {
   // whatever ends this process, no test stays behind
   process.on('exit', () => running.forEach(killGroup));
   takeSignals();
@@ -340,7 +371,6 @@ async function main(): Promise<void> {
   const verdicts: Verdict[] = [];
   let stack: TestingStack | undefined;
   try {
-    const stackModule = resolve(values.stack);
     if (files.some(({ needsStack }) => needsStack) && existsSync(stackModule)) stack = await startStack(stackModule);
     verdicts.push(...(await runAll(files, { jobs, tail }, stack?.env ?? {})));
   } catch (error) {
@@ -358,4 +388,12 @@ async function main(): Promise<void> {
   process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(green ? 0 : 1));
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) await main();
+async function main(args: readonly string[]): Promise<void> {
+  const parsed = parse(args);
+  if (parsed.kind !== 'run') process.exitCode = sayUsage(parsed, usage);
+  else if (parsed.list) for (const { name } of parsed.files) console.log(name);
+  else await runTests(parsed);
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename)
+  await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 /**
- * `node ops/chaos/compare-bullmq.ts [--events N] [--merchants N] [--seed N]`: the same events with the same troubles on
+ * `node ops/chaos/compare-bullmq.ts`: the same events with the same troubles on
  * stock BullMQ and on Laneway, at growing shares of troubled events. Laneway's run has faults beside, BullMQ's has not.
  * Writes the plot, prints a row for each share.
  */
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
+import { readArguments, sayUsage } from '../arguments.ts';
 import { projectRoot } from '../local/data-folder.ts';
 import { startRedis } from '../local/redis.ts';
 import { findInversions } from './find-inversions.ts';
@@ -17,6 +18,10 @@ import { parseChaosOptions } from './options.ts';
 import { plotLines } from './plot-inversions.ts';
 import { runOnBullmq } from './run-bullmq.ts';
 
+const usage = `usage: node ops/chaos/compare-bullmq.ts [--events N] [--merchants N] [--faults N] [--rate N] [--seed N]
+
+  Defaults are 800 events of 30 merchants, 3 faults, 60 events a second and seed 11, as in docs/benchmarks.md.
+`;
 const percents = [0, 2, 5, 10];
 const plotFile = join(projectRoot, 'docs/benchmarks/chaos-inversions.svg');
 const laneway = z.object({ inversions: z.int(), done: z.int(), faults: z.array(z.unknown()) });
@@ -61,25 +66,43 @@ async function runLaneway(args: readonly string[]): Promise<z.infer<typeof lanew
   return laneway.parse(JSON.parse(stdout));
 }
 
-const { values } = parseArgs({
-  options: {
-    events: { type: 'string', default: '800' },
-    merchants: { type: 'string', default: '30' },
-    faults: { type: 'string', default: '3' },
-    rate: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '11' },
-  },
-});
-const args = Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
-const rows: Row[] = [];
-for (const percent of percents) {
-  const row = await measure(args, percent);
-  process.stderr.write(`${JSON.stringify(row)}\n`);
-  rows.push(row);
+type Parsed = { kind: 'help' } | { kind: 'run'; given: Record<string, string>; args: readonly string[] };
+
+const parse = () =>
+  readArguments((): Parsed | { kind: 'invalid'; message: string } => {
+    const { values } = parseArgs({
+      options: {
+        events: { type: 'string', default: '800' },
+        merchants: { type: 'string', default: '30' },
+        faults: { type: 'string', default: '3' },
+        rate: { type: 'string', default: '60' },
+        seed: { type: 'string', default: '11' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    const { help, ...given } = values;
+    if (help) return { kind: 'help' };
+    const args = Object.entries(given).map(([name, value]) => `--${name}=${value}`);
+    const checked = parseChaosOptions(args);
+    return checked.kind === 'run' ? { kind: 'run', given, args } : checked;
+  });
+
+async function compare(): Promise<number> {
+  const parsed = parse();
+  if (parsed.kind !== 'run') return sayUsage(parsed, usage);
+  const rows: Row[] = [];
+  for (const percent of percents) {
+    const row = await measure(parsed.args, percent);
+    process.stderr.write(`${JSON.stringify(row)}\n`);
+    rows.push(row);
+  }
+  mkdirSync(dirname(plotFile), { recursive: true });
+  writeFileSync(plotFile, plotOf(rows));
+  process.stdout.write(`${JSON.stringify({ ...parsed.given, rows })}\n`);
+  return 0;
 }
-mkdirSync(dirname(plotFile), { recursive: true });
-writeFileSync(
-  plotFile,
+
+const plotOf = (rows: readonly Row[]): string =>
   plotLines({
     title: 'Effects out of order by how many events fail, wait or are slow',
     xLabel: 'per cent of events that a handler has trouble with',
@@ -96,6 +119,6 @@ writeFileSync(
         points: rows.map((row) => [row.troubledPercent, row.laneway]),
       },
     ],
-  }),
-);
-process.stdout.write(`${JSON.stringify({ ...values, rows })}\n`);
+  });
+
+process.exitCode = await compare();

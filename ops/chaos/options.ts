@@ -36,6 +36,7 @@ export const usage = `usage: npm run chaos -- [options]
   --workers N      worker processes (default 3)
   --rate N         events sent per second (default: five seconds from one fault to the next)
   --troubled N     per cent of events that a handler has trouble with (default 8)
+  --lease-ms N     how long a worker may be silent before another one takes its lanes (default 8000)
   --mix            all events of the product, with ad networks and mail that fail, in place of events made for chaos
   --data DIR       keep data and logs there
   --json           nothing but JSON on standard output
