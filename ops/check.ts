@@ -7,6 +7,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { readArguments, sayUsage } from './arguments.ts';
 import { checkImports } from './import-rules.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -107,5 +109,14 @@ async function runStep({ name, remedy, run }: Step): Promise<boolean> {
   return false;
 }
 
-const results = await Promise.all(steps.map(runStep));
-process.exitCode = results.every(Boolean) ? 0 : 1;
+async function main(): Promise<number> {
+  const parsed = readArguments((): { kind: 'run' } | { kind: 'help' } => {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h', default: false } } });
+    return values.help ? { kind: 'help' } : { kind: 'run' };
+  });
+  if (parsed.kind !== 'run') return sayUsage(parsed, 'usage: npm run check\n');
+  const results = await Promise.all(steps.map(runStep));
+  return results.every(Boolean) ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -69,7 +69,9 @@ test('the committed schemas are kept; one that promised more than the code keeps
     assert.is(run('snapshot', '--schemas', folder).status, 1);
     assert.is(readFileSync(file, 'utf8'), JSON.stringify(snapshot));
     rmSync(file);
-    assert.match(run('check', '--schemas', folder).stderr, 'has no committed schema yet');
+    const lacking = run('check', '--schemas', folder).stderr;
+    assert.match(lacking, 'has no committed schema yet');
+    assert.match(lacking, `npm run events -- snapshot --schemas ${folder}\n`);
     assert.is(run('snapshot', '--schemas', folder).status, 0);
     assert.is(run('check', '--schemas', folder).status, 0);
   } finally {
@@ -77,10 +79,18 @@ test('the committed schemas are kept; one that promised more than the code keeps
   }
 });
 
-test('an unknown command says how to use it and exits with 2', () => {
-  const { status, stderr } = spawnSync(process.execPath, [command, 'lst'], { encoding: 'utf8' });
-  assert.is(status, 2);
-  assert.match(stderr, 'usage: npm run events');
+test('what cannot be meant says why and how to use it, and exits with 2', () => {
+  for (const [line, complaint] of [
+    ['lst', 'there is no command "lst"'],
+    ['', 'a command is missing'],
+    ['check --schemas /nonexist', 'there is no folder /nonexist'],
+    ['check --json', 'check takes no --json: it takes --schemas'],
+    ['list json', '"json" is one word too many'],
+  ] as const) {
+    const { status, stderr } = run(...line.split(' '));
+    assert.is(status, 2, line);
+    assert.ok(stderr.startsWith(`${complaint}\n\nusage: npm run events`), stderr);
+  }
 });
 
 test('every documented example is a message that is accepted as it stands', () => {

@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readArguments, sayUsage } from '../arguments.ts';
 import { projectRoot } from '../local/data-folder.ts';
 import { createProgress, explain } from '../local/progress.ts';
 import { billOfMaterials } from '../supply-chain/bill-of-materials.ts';
@@ -22,6 +23,7 @@ import { tryImages } from './try-images.ts';
 const usage = `usage: npm run images -- [--require] [--sbom FOLDER]
   --require       fail when a tool is missing, instead of skipping
   --sbom FOLDER   write a bill of materials of each image into it
+  --help          this text
 `;
 const RELEASE = 'trial';
 const progress = createProgress();
@@ -105,14 +107,21 @@ async function writeBill(image: BuiltImage, base: string, folder: string): Promi
   progress.note(`${file}: ${bill.components.length} components`);
 }
 
+const parse = () =>
+  readArguments((): { kind: 'run'; require: boolean; sbom: string | undefined } | { kind: 'help' } => {
+    const { values } = parseArgs({
+      options: {
+        require: { type: 'boolean', default: false },
+        sbom: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    return values.help ? { kind: 'help' } : { kind: 'run', require: values.require, sbom: values.sbom };
+  });
+
 async function main(): Promise<number> {
-  let options: { require: boolean; sbom?: string | undefined };
-  try {
-    options = parseArgs({ options: { require: { type: 'boolean', default: false }, sbom: { type: 'string' } } }).values;
-  } catch (error) {
-    process.stderr.write(`${explain(error)}\n${usage}`);
-    return 2;
-  }
+  const options = parse();
+  if (options.kind !== 'run') return sayUsage(options, usage);
   try {
     const result = await run(options.sbom);
     if (result.skipped.length > 0)

@@ -3,6 +3,7 @@
  * `{ type, name, dependsOn, inputs }` on standard output; or the drawing that docs/infrastructure.md keeps.
  */
 import { parseArgs } from 'node:util';
+import { InvalidArgument, readArguments, sayUsage } from '../arguments.ts';
 import { sizes } from './sizes.ts';
 import type { Environment } from './settings.ts';
 import { drawing } from './verify/drawing.ts';
@@ -34,21 +35,25 @@ const printed = ({ type, name, dependsOn, inputs }: Resource) => ({
   inputs: shown(inputs),
 });
 
-function parse(): { stack: Environment; drawing: boolean } | undefined {
-  try {
+const parse = () =>
+  readArguments((): { kind: 'run'; stack: Environment; drawing: boolean } | { kind: 'help' } => {
     const { values } = parseArgs({
-      options: { stack: { type: 'string', default: 'production' }, drawing: { type: 'boolean', default: false } },
+      options: {
+        stack: { type: 'string', default: 'production' },
+        drawing: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     });
-    return isEnvironment(values.stack) ? { stack: values.stack, drawing: values.drawing } : undefined;
-  } catch {
-    return undefined;
-  }
-}
+    if (values.help) return { kind: 'help' };
+    const { stack, drawing } = values;
+    if (!isEnvironment(stack))
+      throw new InvalidArgument(`--stack takes ${Object.keys(sizes).join(', ')}, not "${stack}"`);
+    return { kind: 'run', stack, drawing };
+  });
 
 const options = parse();
-if (options === undefined) {
-  process.stderr.write(usage);
-  process.exitCode = 2;
+if (options.kind !== 'run') {
+  process.exitCode = sayUsage(options, usage);
 } else {
   const graph = await runWithMocks({ environment: options.stack });
   process.stdout.write(options.drawing ? drawing(graph) : `${JSON.stringify(graph.map(printed), null, 2)}\n`);

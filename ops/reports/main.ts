@@ -1,5 +1,5 @@
 /**
- * `npm run reports -- [--facts N] [--merchants N] [--days N] [--json]` measures reports over facts that it generates, in a
+ * `npm run reports` measures reports over facts that it generates, in a
  * PostgreSQL of its own that is gone afterwards: how long they take, and what it costs to take new figures in.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -9,38 +9,48 @@ import { parseArgs } from 'node:util';
 import { type Kysely, sql } from 'kysely';
 import { type Extent, generateFacts } from './generate-facts.ts';
 import { measureRefresh, measureReports } from './measure-reports.ts';
+import { readArguments, sayUsage, wholeNumber } from '../arguments.ts';
 import { describeMachine } from '../bench/machine.ts';
 import { startPostgres } from '../local/postgres.ts';
 import { connectPostgres } from '../../core/clients/postgres.ts';
 import { migrate } from '../../core/database/migrate.ts';
 import type { Database } from '../../core/database/tables.ts';
 
-const usage = 'usage: npm run reports -- [--facts N] [--merchants N] [--days N] [--json]\n';
+const usage = `usage: npm run reports -- [options]
+
+  --facts N       facts to generate (default 10000000)
+  --merchants N   merchants that they are of (default 1000)
+  --days N        days that they lie on, 1 to 700 (default 365)
+  --json          JSON on standard output
+  --help          this text
+`;
 const LAST_DAY = '2026-11-22';
 const PASSWORD = 'laneway-reports';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-function parse(args: readonly string[]): { extent: Extent; json: boolean } | undefined {
-  try {
+type Parsed = { kind: 'run'; extent: Extent; json: boolean } | { kind: 'help' };
+
+const parse = () =>
+  readArguments((): Parsed | { kind: 'invalid'; message: string } => {
     const { values } = parseArgs({
-      args: [...args],
       options: {
         facts: { type: 'string', default: '10000000' },
         merchants: { type: 'string', default: '1000' },
         days: { type: 'string', default: '365' },
         json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    const [facts, merchants, days] = [values.facts, values.merchants, values.days].map(Number);
-    const within = (value: number | undefined, max: number): value is number =>
-      value !== undefined && Number.isInteger(value) && value >= 1 && value <= max;
-    if (!within(facts, 100_000_000) || !within(merchants, 1_000_000) || !within(days, 700)) return undefined;
-    return { extent: { facts, merchants, days, lastDay: LAST_DAY }, json: values.json };
-  } catch {
-    return undefined;
-  }
-}
+    if (values.help) return { kind: 'help' };
+    const extent = {
+      facts: wholeNumber('--facts', values.facts, 1, 100_000_000),
+      merchants: wholeNumber('--merchants', values.merchants, 1, 1_000_000),
+      days: wholeNumber('--days', values.days, 1, 700),
+      lastDay: LAST_DAY,
+    };
+    return { kind: 'run', extent, json: values.json };
+  });
 
 const connect = (url: string) =>
   connectPostgres({
@@ -83,10 +93,9 @@ async function countAll(db: Kysely<Database>) {
   return rows[0] ?? { facts: 0, orders: 0, productDays: 0, bytes: 0 };
 }
 
-const parsed = parse(process.argv.slice(2));
-if (parsed === undefined) {
-  say(usage.trimEnd());
-  process.exitCode = 2;
+const parsed = parse();
+if (parsed.kind !== 'run') {
+  process.exitCode = sayUsage(parsed, usage);
 } else {
   const result = await measure(parsed.extent);
   const lines = [

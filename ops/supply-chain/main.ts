@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { images } from '../images/images.ts';
+import { InvalidArgument, readArguments, refuseOtherOptions, sayUsage } from '../arguments.ts';
+import { type ImageDefinition, images } from '../images/images.ts';
 import { projectRoot } from '../local/data-folder.ts';
 import { auditLock } from './audit-lock.ts';
 import { billOfMaterials } from './bill-of-materials.ts';
@@ -56,9 +57,7 @@ function baseOf(dockerfile: string): { image: string; node: string; packages: []
   return { image, node, packages: [] };
 }
 
-function sbom(name: string | undefined, release: string): number | undefined {
-  const image = images.find((each) => each.name === name);
-  if (image === undefined) return undefined;
+function sbom(image: ImageDefinition, release: string): number {
   const document = billOfMaterials(image, release, readLock(), baseOf(image.dockerfile));
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   process.stderr.write(
@@ -67,31 +66,62 @@ function sbom(name: string | undefined, release: string): number | undefined {
   return 0;
 }
 
-async function main(): Promise<number | undefined> {
-  try {
+type Command =
+  | { kind: 'audit' }
+  | { kind: 'vulnerabilities' }
+  | { kind: 'licences' }
+  | { kind: 'sbom'; image: ImageDefinition; release: string };
+
+const taken = { audit: [], vulnerabilities: [], licences: [], sbom: ['image', 'release'] };
+
+const parse = () =>
+  readArguments((): Command | { kind: 'help' } => {
     const { values, positionals } = parseArgs({
-      options: { image: { type: 'string' }, release: { type: 'string', default: 'unreleased' } },
+      options: {
+        image: { type: 'string' },
+        release: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
       allowPositionals: true,
     });
-    switch (positionals.join(' ')) {
+    const { help, ...given } = values;
+    if (help) return { kind: 'help' };
+    const name = positionals.join(' ');
+    refuseOtherOptions(name, given, taken);
+    switch (name) {
       case 'audit':
-        return audit();
       case 'vulnerabilities':
-        return await vulnerabilities();
       case 'licences':
-        process.stdout.write(licencesDocument(readLock()));
-        return 0;
-      case 'sbom':
-        return sbom(values.image, values.release);
+        return { kind: name };
+      case 'sbom': {
+        const image = images.find((each) => each.name === given.image);
+        if (image === undefined)
+          throw new InvalidArgument(`sbom takes --image ${images.map((each) => each.name).join('|')}`);
+        return { kind: name, image, release: given.release ?? 'unreleased' };
+      }
       default:
-        return undefined;
+        throw new InvalidArgument(name === '' ? 'a command is missing' : `there is no command "${name}"`);
     }
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return undefined;
+  });
+
+async function main(): Promise<number> {
+  const command = parse();
+  switch (command.kind) {
+    case 'help':
+    case 'invalid':
+      return sayUsage(command, usage);
+    case 'audit':
+      return audit();
+    case 'vulnerabilities':
+      return await vulnerabilities();
+    case 'licences':
+      process.stdout.write(licencesDocument(readLock()));
+      return 0;
+    case 'sbom':
+      return sbom(command.image, command.release);
+    default:
+      return command satisfies never;
   }
 }
 
-const exitCode = await main();
-if (exitCode === undefined) process.stderr.write(usage);
-process.exitCode = exitCode ?? 2;
+process.exitCode = await main();

@@ -3,6 +3,7 @@
  * of each stack. Exit code 0: nothing against it, or skipped, which it says loudly. 1: something. 2: wrong usage.
  */
 import { parseArgs } from 'node:util';
+import { InvalidArgument, readArguments, sayUsage } from '../../arguments.ts';
 import { findTool } from '../../images/run-tool.ts';
 import { explain } from '../../local/progress.ts';
 import { sizes } from '../sizes.ts';
@@ -45,23 +46,23 @@ interface Options {
   faults: boolean;
 }
 
-function parse(): Options | undefined {
-  try {
+const parse = () =>
+  readArguments((): ({ kind: 'run' } & Options) | { kind: 'help' } => {
     const { values } = parseArgs({
       options: {
         stack: { type: 'string', multiple: true, default: Object.keys(sizes) },
         plugins: { type: 'string' },
         faults: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    const stacks = values.stack.filter(isEnvironment);
-    return stacks.length === values.stack.length
-      ? { stacks, plugins: values.plugins, faults: values.faults }
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
+    if (values.help) return { kind: 'help' };
+    const { stack, plugins, faults } = values;
+    const other = stack.find((name) => !isEnvironment(name));
+    if (other !== undefined)
+      throw new InvalidArgument(`--stack takes ${Object.keys(sizes).join(', ')}, not "${other}"`);
+    return { kind: 'run', stacks: stack.filter(isEnvironment), plugins, faults };
+  });
 
 async function judgeStack(terraform: Terraform, schemas: ResourceSchemas, stack: Environment) {
   const { config, resources, unknown } = terraformConfig(await runWithMocks({ environment: stack }), schemas, provider);
@@ -102,5 +103,4 @@ async function run({ stacks, plugins, faults }: Options): Promise<number> {
 }
 
 const options = parse();
-if (options === undefined) say(usage.trimEnd());
-process.exitCode = options === undefined ? 2 : await run(options);
+process.exitCode = options.kind === 'run' ? await run(options) : sayUsage(options, usage);
