@@ -91,7 +91,7 @@ test('without the secret of the core platform it does not start, and says what i
   const { process, output } = forkMain(world);
   await once(process, 'exit');
   assert.is.not(process.exitCode, 0);
-  assert.match(output(), /needs the setting corePlatformSecret/);
+  assert.match(output(), /needs the setting LANEWAY_CORE_PLATFORM_SECRET/);
 });
 
 test.run();

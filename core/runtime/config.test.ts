@@ -50,8 +50,17 @@ test('a process is asked only for what it needs: the gateway for no Redis, migra
   ]);
 });
 
-test('a setting that a process cannot do without is asked for by name', () => {
-  assert.throws(() => required(loadConfig(least), 'adNetworkUrl'), /adNetworkUrl/);
+test('a number is whole and within its bounds, and nothing is no number', () => {
+  assert.is(loadConfig({ ...least, LANEWAY_POLL_WAIT_SECONDS: '0' }).pollWaitSeconds, 0);
+  const numbers = ['LANEWAY_POLL_WAIT_SECONDS', 'LANEWAY_PORT', 'LANEWAY_LEASE_MS', 'LANEWAY_ACTORS'];
+  for (const name of numbers)
+    for (const text of ['', ' ', '-1', '1.5', '1e99', 'ten'])
+      assert.throws(() => loadConfig({ ...least, [name]: text }), new RegExp(`\n {2}${name}: `), `${name}=${text}`);
+});
+
+test('a setting that a process cannot do without is asked for by the name of its variable', () => {
+  assert.throws(() => required(loadConfig(least), 'adNetworkUrl'), /needs the setting LANEWAY_AD_NETWORK_URL$/);
+  assert.throws(() => required(loadConfig(least), 'opsUser'), /needs the setting LANEWAY_OPS_USER$/);
 });
 
 test.run();

@@ -6,8 +6,11 @@ import { destinationLimits } from '../events/destination-limits.ts';
  * Every setting of every process, read once from the environment. Addresses of AWS services are not here: the SDK reads
  * `AWS_REGION`, credentials and `AWS_ENDPOINT_URL_*` itself, so that leaving those unset is all it takes to use AWS.
  */
-const duration = (fallback: number) => z.coerce.number().int().positive().default(fallback);
-const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+const whole = (fallback: number, least: number, most = Number.MAX_SAFE_INTEGER) =>
+  // Number('') is 0: a variable that is set to nothing would be a number that nobody chose.
+  z.string().regex(/\S/, 'is blank').transform(Number).pipe(z.number().int().min(least).max(most)).default(fallback);
+const duration = (fallback: number) => whole(fallback, 1);
+const count = duration;
 const json = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
@@ -97,7 +100,7 @@ const schema = z.object({
   LANEWAY_OTLP_ENDPOINT: z.url().optional(),
 
   LANEWAY_HOST: z.string().default('127.0.0.1'),
-  LANEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  LANEWAY_PORT: whole(0, 0, 65_535),
   LANEWAY_OPS_USER: z.string().min(1).optional(),
   LANEWAY_OPS_PASSWORD: z.string().min(8).optional(),
   /** Bull Board may retry activations only when this is `true`; everything else in it is read-only always. */
@@ -133,7 +136,7 @@ const schema = z.object({
   LANEWAY_IN_FLIGHT_MESSAGES: count(2_000),
   LANEWAY_IN_FLIGHT_BYTES: count(134_217_728),
   LANEWAY_VISIBILITY_SECONDS: count(30),
-  LANEWAY_POLL_WAIT_SECONDS: z.coerce.number().int().min(0).max(20).default(20),
+  LANEWAY_POLL_WAIT_SECONDS: whole(20, 0, 20),
   LANEWAY_SWEEP_MS: duration(1_000),
   /** How often scheduled jobs are looked at that no wake-up came for. */
   LANEWAY_SCHEDULE_MS: duration(30_000),
@@ -242,10 +245,13 @@ function parse(shape: z.ZodType<Record<string, unknown>>, env: Record<string, st
   return Object.fromEntries(Object.entries(parsed.data).map(([name, value]) => [camel(name), value]));
 }
 
+/** What a setting is called where it is set. */
+const variableOf = (key: string): string => Object.keys(schema.shape).find((name) => camel(name) === key) ?? key;
+
 /** A setting that only some processes need: says which one is missing instead of failing later. */
 export function required<C extends Partial<Config>, K extends keyof C & string>(config: C, key: K): NonNullable<C[K]> {
   const value = config[key];
   if (value === undefined || value === null)
-    throw new LanewayError('config.invalid', `this process needs the setting ${key}`);
+    throw new LanewayError('config.invalid', `this process needs the setting ${variableOf(key)}`);
   return value;
 }
