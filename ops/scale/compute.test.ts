@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Capacity, computeScale } from './compute.ts';
 import { readFigures } from './figures.ts';
+import { bench, rates } from './measured.ts';
+import { scaleDocument } from './scale-document.ts';
 import { stackCost, sumOf } from './stack-costs.ts';
 import { sizes as stackSizes } from '../pulumi/sizes.ts';
 
@@ -23,6 +26,17 @@ test('what a million merchants take follows from the assumptions', () => {
   assert.is(Math.round(scale.postgresGb * 10) / 10, 900.5);
   assert.is(scale.postgresShards, 1);
   assert.ok(scale.taken.every(({ share }) => share < 1));
+});
+
+test('a core is planned with half of what the benchmarks show, and both stand in the document', () => {
+  const page = readFileSync(new URL('../../docs/benchmarks.md', import.meta.url), 'utf8');
+  const document = scaleDocument(readFigures());
+  for (const measured of [bench.worked, bench.accepted]) {
+    assert.match(page, `| ${measured.toLocaleString('en-US')} (`);
+    assert.match(document, measured.toLocaleString('en-US'));
+  }
+  assert.is(rates.workedPerCoreAndSecond * 2 * bench.cores, bench.worked);
+  assert.is(rates.acceptedPerCoreAndSecond * 2 * bench.cores, bench.accepted);
 });
 
 test('a hundred million break the production stack, and the fullest limit is named first', () => {

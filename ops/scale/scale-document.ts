@@ -2,7 +2,7 @@ import { sizes as stackSizes } from '../pulumi/sizes.ts';
 import { busyShare, demand, keptDays, limits, standstillSeconds } from './assumptions.ts';
 import { type Capacity, type Scale, computeScale } from './compute.ts';
 import type { Figures, SimulationFigures } from './figures.ts';
-import { convoyCost, rates } from './measured.ts';
+import { bench, convoyCost, rates, safetyFactor } from './measured.ts';
 import { type StackCost, stackCost, sumOf } from './stack-costs.ts';
 
 const { worker } = stackSizes.production;
@@ -23,6 +23,8 @@ const rounded = (value: number): string => {
   const factor = 10 ** (value >= 100 ? 2 - Math.floor(Math.log10(value)) : digits);
   return (Math.round(value * factor) / factor).toLocaleString('en-US', { maximumFractionDigits: 3 });
 };
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
@@ -106,11 +108,14 @@ export function scaleDocument({ sizes, simulations }: Figures): string {
     '',
     '## From what',
     '',
-    `**Measured.** With one event a lane, ${rates.workedPerCoreAndSecond.toLocaleString('en-US')} events/s for each core are worked ([0005](decisions/0005-convoys.md)) and`,
-    `${rates.acceptedPerCoreAndSecond.toLocaleString('en-US')} accepted ([0006](decisions/0006-activations-in-batches.md)), each core also carrying its part of Postgres and Redis. An`,
-    `activation takes ${rates.redisMicrosPerActivation} µs of Redis. After a run of ${sizes.events.toLocaleString('en-US')} events of ${sizes.merchants.toLocaleString('en-US')} merchants an event had left`,
-    `${sizes.postgresBytesPerEvent.toLocaleString('en-US')} bytes in Postgres with its indexes, a merchant ${sizes.postgresBytesPerMerchant.toLocaleString('en-US')}, and in Redis ${sizes.redisKeysAtRest} keys of lanes were left`,
-    '(`npm run scale -- --measure`).',
+    `**Measured.** On the ${bench.cores} cores of [benchmarks.md](benchmarks.md), which also carried Postgres and Redis, ${whole(bench.worked)} events/s were`,
+    `worked with one event a lane, and ${whole(bench.accepted)} accepted, SQS and DynamoDB left out. An activation takes ${rates.redisMicrosPerActivation} µs of Redis.`,
+    `After a run of ${sizes.events.toLocaleString('en-US')} events of ${sizes.merchants.toLocaleString('en-US')} merchants an event had left ${sizes.postgresBytesPerEvent.toLocaleString('en-US')} bytes in Postgres with its indexes,`,
+    `a merchant ${sizes.postgresBytesPerMerchant.toLocaleString('en-US')}, and in Redis ${sizes.redisKeysAtRest} keys of lanes were left (\`npm run scale -- --measure\`).`,
+    '',
+    `**Planned with** for a core is its share divided by ${safetyFactor}: ${whole(rates.workedPerCoreAndSecond)} worked, ${whole(rates.acceptedPerCoreAndSecond)} accepted. Production is not the bench: its`,
+    'Postgres answers over a network and writes to three zones, SQS and DynamoDB come on top, payloads are larger, and handlers do',
+    "more than the catalog's. By how much, nobody has measured.",
     '',
     `**Assumed**, in \`ops/scale/assumptions.ts\`: ${demand.eventsPerMerchantAndDay} events a merchant and day, a peak of ${demand.peakToAverage} times the average, ${demand.messagesPerRequest} messages a`,
     `request, nothing busier than ${busyShare * 100} %, half of the processors' work Postgres', list prices from memory.`,
@@ -147,8 +152,9 @@ export function scaleDocument({ sizes, simulations }: Figures): string {
     '',
     `\`workers/crew.ts\`, \`turns.ts\` and \`lane-limits.ts\` as they are, over stores that are simulated, in virtual time: ${merchants}`,
     `merchants (${served} of them served in one run), 32 crews, a database with 8 processors on which a convoy takes`,
-    `${convoyCost.convoyMs} ms and ${convoyCost.laneMs} ms a lane and ${convoyCost.eventMs} ms an event. Events fall on merchants evenly, which is the sparse case and the hardest;`,
-    'one merchant has a backlog of 100,000 from the beginning. "Quiet" are all others: the time from acceptance to commit.',
+    `${convoyCost.convoyMs} ms and ${convoyCost.laneMs} ms a lane and ${convoyCost.eventMs} ms an event, as [0005](decisions/0005-convoys.md) measured and more than it takes today. Events`,
+    'fall on merchants evenly, which is the sparse case and the hardest; one merchant has a backlog of 100,000 from the beginning.',
+    '"Quiet" are all others: the time from acceptance to commit.',
     '',
     ...simulated(simulations),
     '',
