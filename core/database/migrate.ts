@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
-import { dayOf } from '../runtime/clock.ts';
+import { DAY_MS, dayOf } from '../runtime/clock.ts';
 import { LanewayError } from '../runtime/errors.ts';
 import type { Database } from './tables.ts';
 
@@ -78,9 +78,10 @@ const monthlyTables = ['audit_log', 'webhook_attempts', 'affiliate_clicks'] as c
  * cannot be accepted and stays in SQS.
  */
 export async function ensurePartitions(db: Kysely<Database>, nowMs: number): Promise<void> {
-  const day = 86_400_000;
-  await sql`select ensure_day_partitions(${dayOf(nowMs - day)}::date, ${dayOf(nowMs + 7 * day)}::date)`.execute(db);
-  await ensureMonths(db, nowMs - day);
+  await sql`select ensure_day_partitions(${dayOf(nowMs - DAY_MS)}::date, ${dayOf(nowMs + 7 * DAY_MS)}::date)`.execute(
+    db,
+  );
+  await ensureMonths(db, nowMs - DAY_MS);
 }
 
 /** Makes the partitions of a month and of the two after it, of all tables that have months. */

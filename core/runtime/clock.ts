@@ -21,5 +21,7 @@ export const systemClock: Clock = {
     }),
 };
 
+export const DAY_MS = 86_400_000;
+
 /** `YYYY-MM-DD` in UTC: the day by which growing tables are partitioned. */
 export const dayOf = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 10);

@@ -1,3 +1,5 @@
+import { DAY_MS } from './clock.ts';
+
 /**
  * Wall-clock time of a zone. A wall time is written as the epoch milliseconds that it would be in UTC, so that calendar
  * arithmetic on it knows no daylight saving.
@@ -41,8 +43,6 @@ export function wallTimeAt(zone: string, epochMs: number): number {
   const seconds = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
   return seconds + (((epochMs % 1_000) + 1_000) % 1_000);
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * The instant at which the clocks of `zone` show a wall time: the first one where they show it twice, and where they leap

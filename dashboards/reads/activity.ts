@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../core/database/tables.ts';
-import { dayOf } from '../../core/runtime/clock.ts';
+import { DAY_MS, dayOf } from '../../core/runtime/clock.ts';
 
 export interface Throughput {
   settled: number;
@@ -45,7 +45,7 @@ export async function readActivity(db: Kysely<Database>, nowMs: number): Promise
         count(*) as last_ten_minutes, max(settled_at) as last_settled_at
       from settlements
       where settled_at > ${new Date(nowMs - 10 * MINUTE_MS)}
-        and day >= ${dayOf(nowMs - PARTITIONS_DAYS * 86_400_000)}::date
+        and day >= ${dayOf(nowMs - PARTITIONS_DAYS * DAY_MS)}::date
       group by worker, outcome
     ), relaying as (
       select worker, count(*) filter (where shard >= 0) as shards from relay_leases where expires_at > ${new Date(nowMs)} group by worker

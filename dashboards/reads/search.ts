@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../core/database/tables.ts';
-import { dayOf } from '../../core/runtime/clock.ts';
+import { DAY_MS, dayOf } from '../../core/runtime/clock.ts';
 
 export interface FoundEvent {
   merchantId: string;
@@ -28,7 +28,7 @@ export async function findEvents(
   const { rows } = await sql<FoundEvent>`
     with found as (
       select merchant_id, day, mseq, event_id, event_type, correlation_id, source_queue, received_at from inbox
-      where day >= ${dayOf(nowMs - (SEARCH_DAYS - 1) * 86_400_000)}::date
+      where day >= ${dayOf(nowMs - (SEARCH_DAYS - 1) * DAY_MS)}::date
         and (event_id = ${text} or correlation_id = ${text})
       limit ${limit}
     )

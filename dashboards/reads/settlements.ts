@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../core/database/tables.ts';
-import { dayOf } from '../../core/runtime/clock.ts';
+import { DAY_MS, dayOf } from '../../core/runtime/clock.ts';
 
 export interface SettledEvent {
   merchantId: string;
@@ -27,7 +27,6 @@ export interface DeadCount {
   lastAt: Date;
 }
 
-const DAY_MS = 86_400_000;
 /** How far back dead letters are listed; older ones are in the DLQs still, and in `dlq` commands. */
 const DEAD_DAYS = 7;
 /** A dead event may have been accepted that much earlier than it died. */

@@ -1,5 +1,6 @@
 import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import type { Transaction } from 'kysely';
+import { DAY_MS } from '../../core/runtime/clock.ts';
 import { actorOf } from '../actor.ts';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { nextPage, pageQuery } from '../paging.ts';
@@ -188,7 +189,7 @@ export function addAccessRoutes(app: OpenAPIHono<GatewayEnv>, { db, clock, keyri
     const issued = await change(c, async (trx, merchantId) => {
       if (userId !== null && (await listUsers(trx, merchantId, { limit: 1, userId })).items.length === 0)
         throw new LanewayError('resource.not_found', `There is no user ${userId}.`);
-      const expiresAt = expiresInDays === undefined ? null : new Date(clock.now() + expiresInDays * 86_400_000);
+      const expiresAt = expiresInDays === undefined ? null : new Date(clock.now() + expiresInDays * DAY_MS);
       const key = await issueApiKey(trx, { merchantId, label, scopes, userId, expiresAt }, clock.now());
       const after = { label, scopes, userId, expiresAt: expiresAt?.toISOString() ?? null };
       return { result: key, action: 'api_key.created', subject: key.keyId, after };

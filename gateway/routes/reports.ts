@@ -1,4 +1,5 @@
 import { type OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import { DAY_MS } from '../../core/runtime/clock.ts';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { makeChange } from '../make-change.ts';
 import { InvalidRequest, problemResponses } from '../problem.ts';
@@ -9,7 +10,6 @@ import { asMerchant } from '../../core/database/transaction.ts';
 
 const MAX_DAYS = 400;
 const MAX_ROWS = 5_000;
-const DAY_MS = 86_400_000;
 
 const micros = (description: string) =>
   z

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
+import { DAY_MS } from '../../runtime/clock.ts';
 import type { Database } from '../../database/tables.ts';
 
-const KEPT_MS = 86_400_000;
+const KEPT_MS = DAY_MS;
 
 /** Deletes keys whose answers are no longer replayed, at most `limit` of them. Resolves with how many. */
 export async function purgeIdempotencyKeys(db: Kysely<Database>, nowMs: number, limit = 5_000): Promise<number> {

@@ -10,7 +10,7 @@ import {
   untoldDays,
 } from './figures-effect.ts';
 import type { Database } from '../../database/tables.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, DAY_MS } from '../../runtime/clock.ts';
 
 /** An ad in our names. */
 interface AdNames {
@@ -18,8 +18,6 @@ interface AdNames {
   adSetId: string;
   adId: string;
 }
-
-const DAY_MS = 86_400_000;
 
 /** The figures of a merchant's ads, of which those of their campaigns stand for the whole. */
 export const createAdPerformanceEffect = (options: {

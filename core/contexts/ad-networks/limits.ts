@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../runtime/clock.ts';
 import type { DestinationLimits } from '../../events/destination-limits.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { DestinationLimits } from '../../events/destination-limits.ts';
  */
 const limits: Readonly<Record<string, DestinationLimits>> = {
   meta: { quota: [{ calls: 3_000, perMs: 60_000 }], concurrency: 4 },
-  google_ads: { quota: [{ calls: 15_000, perMs: 86_400_000 }], concurrency: 4 },
+  google_ads: { quota: [{ calls: 15_000, perMs: DAY_MS }], concurrency: 4 },
   tiktok: {
     quota: [
       { calls: 10, perMs: 1_000, burst: 6 },

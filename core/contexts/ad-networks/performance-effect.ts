@@ -10,7 +10,7 @@ import {
   untoldDays,
 } from './figures-effect.ts';
 import type { Database } from '../../database/tables.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, DAY_MS } from '../../runtime/clock.ts';
 
 /** The figures of a merchant's campaigns. */
 export const createPerformanceEffect = (options: { accounts: AdAccounts; clock: Clock }): NetworkEffect =>
@@ -61,7 +61,7 @@ async function takeChanged(
   // Days that no fetch reads again are of no use.
   await sql`
     delete from performance_reads where merchant_id = ${merchantId} and ad_network_id = ${network}
-      and report_date < ${new Date(nowMs - FORGET_AFTER_DAYS * 86_400_000)}::date
+      and report_date < ${new Date(nowMs - FORGET_AFTER_DAYS * DAY_MS)}::date
   `.execute(trx);
   return changed;
 }

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../runtime/clock.ts';
 import { type Outcome, type HandlerContext, snooze } from '../../events/handler.ts';
 import type { LanewayEvent } from '../../events/envelope.ts';
 import { LanewayError } from '../../runtime/errors.ts';
@@ -8,7 +9,7 @@ import { findMissingProducts } from '../catalog/reads.ts';
 const PATIENCE_MS = 600_000;
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 30_000;
-const FORGET_AFTER_MS = 7 * 86_400_000;
+const FORGET_AFTER_MS = 7 * DAY_MS;
 
 /**
  * A campaign is not activated before the catalog has its products. Answers with the wait, or with undefined when there is

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../runtime/clock.ts';
 import { scaled } from '../../money/apportion.ts';
 import type { AttributionRule } from './tables.ts';
 import type { Keyring } from '../../people/keyring.ts';
@@ -25,7 +26,6 @@ export interface Program {
 
 export const defaultProgram: Program = { windowDays: 30, rule: 'last_click' };
 
-const DAY_MS = 86_400_000;
 const MILLION = 1_000_000n;
 
 /**

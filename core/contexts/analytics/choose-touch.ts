@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../runtime/clock.ts';
 import type { AdTouch } from './events.ts';
 
 /** For how long after it a click or a view may claim an order. */
@@ -8,8 +9,6 @@ export interface AttributionWindows {
 
 /** What Meta and TikTok count by when nobody chooses otherwise. */
 export const defaultWindows: AttributionWindows = { clickDays: 7, viewDays: 1 };
-
-const DAY_MS = 86_400_000;
 
 /**
  * The ad that an order is attributed to: the last click within its window, else the last view within its own. Touches

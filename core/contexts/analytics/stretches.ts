@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { DAY_MS, dayOf } from '../../runtime/clock.ts';
 
 /** The days of a report, split so that what is kept for a longer time is read as one. */
 export interface Stretches {
@@ -16,9 +17,7 @@ export interface Stretch {
   otherDays: RawBuilder<unknown>;
 }
 
-const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
-
-const dayAfter = (day: string): string => dayOf(Date.parse(day) + 86_400_000);
+const dayAfter = (day: string): string => dayOf(Date.parse(day) + DAY_MS);
 
 /** The first day of the month or third that a day is in. */
 const begins = {

@@ -6,7 +6,7 @@ import { finalizeInvoice, markUncollectible, recordPayment } from './writes.ts';
 import { tellApps } from '../webhooks/events.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectContext, EffectResult } from '../../events/destination.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, DAY_MS, dayOf } from '../../runtime/clock.ts';
 import { decimalOf } from '../../money/currency.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 
@@ -17,7 +17,6 @@ const desiredPayment = z.looseObject({
   look: z.int().min(1).optional(),
 });
 
-const DAY_MS = 86_400_000;
 /** Dunning: how long after a declined attempt the next one is made. After the last, the invoice is given up. */
 export const NEXT_ATTEMPT_MS = [2 * DAY_MS, 3 * DAY_MS, 5 * DAY_MS];
 /** When it is looked whether an invoice that was given up was paid after all; each after the look before it. */
@@ -187,7 +186,7 @@ async function dun(
     desired: { invoiceNumber, attempt: attempt + 1 },
     notBeforeMs: next,
   });
-  const nextAttempt = new Date(next).toISOString().slice(0, 10);
+  const nextAttempt = dayOf(next);
   tell(context, 'payment-failed', invoiceNumber, attempt, { invoiceNumber, amount, nextAttempt });
 }
 

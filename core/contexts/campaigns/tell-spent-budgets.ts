@@ -3,14 +3,13 @@ import { readRecentSpend } from '../analytics/reads.ts';
 import { tellOwner } from '../notifications/events.ts';
 import type { Database } from '../../database/tables.ts';
 import { decimalOf, minorToMicros } from '../../money/currency.ts';
-import { dayOf } from '../../runtime/clock.ts';
+import { DAY_MS, dayOf } from '../../runtime/clock.ts';
 import { contentHash } from '../../runtime/ids.ts';
 import type { ScheduledEvent, ScheduledPage, ScheduledTurn } from '../../schedules/definition.ts';
 
 export const EVERY_MS = 1_800_000;
 /** Figures are looked at for this long after they came, so that none is missed. What was told already has the same key. */
 const LOOK_BACK_MS = 3 * EVERY_MS;
-const DAY_MS = 86_400_000;
 
 /**
  * Tells merchants of running campaigns that have spent a day's budget at a network. Days are those of the ad account, so that

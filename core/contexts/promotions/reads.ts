@@ -1,4 +1,5 @@
 import { type Kysely, type Transaction, sql } from 'kysely';
+import { DAY_MS } from '../../runtime/clock.ts';
 import type { EndedBy, OfferState } from './tables.ts';
 import type { Discount } from './discount.ts';
 import type { Eligibility } from './eligibility.ts';
@@ -123,7 +124,7 @@ export async function readTurnedCampaigns(
   const { rows } = await sql<CampaignOffers>`
     with page as (
       select distinct merchant_id from offers
-      where turned_at > ${new Date(nowMs - FOLLOWED_DAYS * 86_400_000)} and campaign_ids <> '{}' and merchant_id > ${after}
+      where turned_at > ${new Date(nowMs - FOLLOWED_DAYS * DAY_MS)} and campaign_ids <> '{}' and merchant_id > ${after}
       order by merchant_id limit ${limit}
     )
     select o.merchant_id as "merchantId", campaign_id as "campaignId", sum(o.turns)::bigint as turns,

@@ -9,13 +9,12 @@ import { signedHeaders } from './sign.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver, EffectCall, EffectContext } from '../../events/destination.ts';
 import type { Keyring } from '../../people/keyring.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, DAY_MS } from '../../runtime/clock.ts';
 import { LanewayError, coerceError } from '../../runtime/errors.ts';
 
 const desiredDelivery = z.looseObject({ endpointId: z.string(), lane: z.string(), eventId: z.string().optional() });
 type Desired = z.infer<typeof desiredDelivery>;
 
-const DAY_MS = 86_400_000;
 /** A delivery, and so an endpoint, is given up after failing for so long. */
 export const GIVE_UP_MS = 3 * DAY_MS;
 /** An endpoint that takes longer to answer has failed. */

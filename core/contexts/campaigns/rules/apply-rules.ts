@@ -5,7 +5,7 @@ import type { CampaignState } from '../tables.ts';
 import type { Database } from '../../../database/tables.ts';
 import type { Registry } from '../../../events/registry.ts';
 import { recordChanges } from '../../../operations/record-change.ts';
-import { dayOf } from '../../../runtime/clock.ts';
+import { DAY_MS, dayOf } from '../../../runtime/clock.ts';
 import { newTraceparent } from '../../../runtime/tracing.ts';
 import type { ScheduledEvent, ScheduledPage, ScheduledTurn } from '../../../schedules/definition.ts';
 import { type CampaignFigures, readCampaignFigures } from '../../analytics/reads.ts';
@@ -102,7 +102,7 @@ async function readFigures(
   const windows = new Map(
     watches.map(({ merchantId, definition: { days } }) => [
       JSON.stringify([merchantId, days]),
-      { merchantId, days, from: dayOf(nowMs - days * 86_400_000), to: dayOf(nowMs - 86_400_000) },
+      { merchantId, days, from: dayOf(nowMs - days * DAY_MS), to: dayOf(nowMs - DAY_MS) },
     ]),
   );
   const found = await readCampaignFigures(trx, [...windows.values()]);
