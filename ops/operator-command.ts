@@ -54,11 +54,6 @@ export async function runOperatorCommand(
   }
 }
 
-export function refuseArguments(message: string, usage: string): number {
-  say(`${message}\n\n${usage.trimEnd()}`);
-  return 2;
-}
-
 const meantWrongly = (error: unknown): boolean =>
   error instanceof SystemNotFound ||
   (error instanceof LanewayError && ['resource.not_found', 'operators.refused', 'config.invalid'].includes(error.code));

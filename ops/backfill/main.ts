@@ -1,7 +1,8 @@
 import { userInfo } from 'node:os';
 import { registry } from '../../core/events/registry.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
-import { refuseArguments, runOperatorCommand } from '../operator-command.ts';
+import { sayUsage } from '../arguments.ts';
+import { runOperatorCommand } from '../operator-command.ts';
 import { parseArguments, usage } from './parse-arguments.ts';
 import { runBackfill } from './run-backfill.ts';
 
@@ -11,10 +12,8 @@ export async function backfill(args: readonly string[]): Promise<number> {
   const parsed = parseArguments(args, userInfo().username, handlers);
   switch (parsed.kind) {
     case 'help':
-      process.stdout.write(usage);
-      return 0;
     case 'invalid':
-      return refuseArguments(parsed.message, usage);
+      return sayUsage(parsed, usage);
     case 'run':
       return await runOperatorCommand(parsed, ({ db, activations }) =>
         runBackfill(

@@ -6,7 +6,8 @@ import { registry } from '../../core/events/registry.ts';
 import { topologyOf } from '../../core/events/topology.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { wakeNow } from '../lanes/activation.ts';
-import { type OperatorSystem, type Said, refuseArguments, runOperatorCommand } from '../operator-command.ts';
+import { sayUsage } from '../arguments.ts';
+import { type OperatorSystem, type Said, runOperatorCommand } from '../operator-command.ts';
 import { type DlqCommand, parseArguments, usage } from './parse-arguments.ts';
 import { runDlqCommand } from './run-command.ts';
 
@@ -18,10 +19,8 @@ async function main(): Promise<number> {
   });
   switch (parsed.kind) {
     case 'help':
-      process.stdout.write(usage);
-      return 0;
     case 'invalid':
-      return refuseArguments(parsed.message, usage);
+      return sayUsage(parsed, usage);
     case 'run':
       return await runOperatorCommand(parsed, (system) => run(system, parsed.command));
     default:

@@ -2,7 +2,8 @@
 import { userInfo } from 'node:os';
 import { registry } from '../../core/events/registry.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
-import { refuseArguments, runOperatorCommand } from '../operator-command.ts';
+import { sayUsage } from '../arguments.ts';
+import { runOperatorCommand } from '../operator-command.ts';
 import { parseArguments, usage } from './parse-arguments.ts';
 import { runLanesCommand } from './run-command.ts';
 
@@ -10,10 +11,8 @@ async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2), userInfo().username);
   switch (parsed.kind) {
     case 'help':
-      process.stdout.write(usage);
-      return 0;
     case 'invalid':
-      return refuseArguments(parsed.message, usage);
+      return sayUsage(parsed, usage);
     case 'run':
       return await runOperatorCommand(parsed, ({ config, ...system }) =>
         runLanesCommand({ ...system, stack: config.stack, laneCap: config.laneCap, registry, clock }, parsed.command),

@@ -1,7 +1,8 @@
 /** `npm run platform`: when the platform is worked on, and how much merchants may have. */
 import { userInfo } from 'node:os';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
-import { refuseArguments, runOperatorCommand } from '../operator-command.ts';
+import { sayUsage } from '../arguments.ts';
+import { runOperatorCommand } from '../operator-command.ts';
 import { parseArguments, usage } from './parse-arguments.ts';
 import { runPlatformCommand } from './run-command.ts';
 
@@ -9,10 +10,8 @@ async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2), userInfo().username);
   switch (parsed.kind) {
     case 'help':
-      process.stdout.write(usage);
-      return 0;
     case 'invalid':
-      return refuseArguments(parsed.message, usage);
+      return sayUsage(parsed, usage);
     case 'run':
       return await runOperatorCommand(parsed, ({ db }) => runPlatformCommand({ db, clock }, parsed.command));
     default:
