@@ -3,8 +3,10 @@
  * when the file is out of date.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { openApiDocument } from '../gateway/openapi-document.ts';
 import prettier from 'prettier';
+import { readArguments, sayUsage } from './arguments.ts';
 
 const file = new URL('../docs/openapi.json', import.meta.url);
 
@@ -13,13 +15,18 @@ export async function makeOpenApi(): Promise<string> {
   return await prettier.format(JSON.stringify(openApiDocument()), { parser: 'json', printWidth: 120 });
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  if (args.some((argument) => argument !== '--check')) {
-    console.error('usage: npm run openapi [-- --check]');
-    return 2;
-  }
+const parse = () =>
+  readArguments((): { kind: 'run'; check: boolean } | { kind: 'help' } => {
+    const flag = { type: 'boolean', default: false } as const;
+    const { help, check } = parseArgs({ options: { check: flag, help: { ...flag, short: 'h' } } }).values;
+    return help ? { kind: 'help' } : { kind: 'run', check };
+  });
+
+async function run(): Promise<number> {
+  const options = parse();
+  if (options.kind !== 'run') return sayUsage(options, 'usage: npm run openapi [-- --check]\n');
   const made = await makeOpenApi();
-  if (args.length === 0) {
+  if (!options.check) {
     writeFileSync(file, made);
     return 0;
   }
@@ -28,4 +35,4 @@ async function run(args: readonly string[]): Promise<number> {
   return 1;
 }
 
-if (import.meta.main) process.exitCode = await run(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await run();

@@ -16,6 +16,7 @@ const commands: Record<string, [mistake: string, complaint: string]> = {
   'images/main.ts': ['--sbom', "Option '--sbom <value>' argument missing"],
   'import/main.ts': ['--products 0', '--products takes a whole number from 1 to 1000000, not "0"'],
   'local/start.ts': ['--workers -1', `Option '--workers' takes a value that does not begin with "-"`],
+  'openapi.ts': ['--check=1', "Option '--check' does not take an argument"],
   'pulumi/deep/main.ts': ['--stack x', '--stack takes dev, staging, production, not "x"'],
   'pulumi/graph-command.ts': ['--stack x', '--stack takes dev, staging, production, not "x"'],
   'reports/main.ts': ['--days 701', '--days takes a whole number from 1 to 700, not "701"'],
