@@ -63,7 +63,7 @@ test('a redrive is a plan unless it says yes and why', () => {
 
 test('a run is resumed as it was begun: whatever would change it is refused', () => {
   const resume = ['redrive', '--resume', '0b5b4a3e-0c1e-4f0e-9d0a-5a0f2f6f3c11'];
-  const resumed = parsed(...resume, '--wait', '2.5');
+  const resumed = parsed(...resume, '--wait', '2.5', '--yes');
   assert.equal(resumed.kind === 'run' && resumed.command, { kind: 'resume', runId: resume[2], waitMs: 2_500 });
   const others = [
     'queue',
@@ -78,9 +78,9 @@ test('a run is resumed as it was begun: whatever would change it is refused', ()
     'include',
     'rate',
   ];
-  for (const other of [...others.map((name) => `--${name}=x`), '--yes', '--reason=x', '--by=x']) {
+  for (const other of [...others.map((name) => `--${name}=x`), '--reason=x', '--by=x']) {
     const refused = parsed(...resume, other);
-    const message = `redrive --resume takes no ${other.replace('=x', '')}: it takes --resume, --wait`;
+    const message = `redrive --resume takes no ${other.replace('=x', '')}: it takes --resume, --wait, --yes`;
     assert.equal(refused, { kind: 'invalid', message });
   }
 });

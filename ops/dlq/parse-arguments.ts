@@ -85,13 +85,13 @@ const flags = {
 } as const;
 
 const filters = ['queue', 'handler', 'merchant', 'code', 'event', 'since', 'until', 'limit', 'after'];
-/** A run that is resumed has its filters, and whoever asked for it, from when it began. */
+/** A run that is resumed has its filters, and whoever asked for it, from when it began; `--yes` says what goes without saying. */
 const RESUME = 'redrive --resume';
 const taken = {
   list: filters,
   show: [],
   redrive: [...filters, 'include', 'rate', 'wait', 'yes', 'reason', 'by'],
-  [RESUME]: ['resume', 'wait'],
+  [RESUME]: ['resume', 'wait', 'yes'],
 };
 
 type Values = { [Flag in keyof typeof flags]?: (typeof flags)[Flag]['type'] extends 'boolean' ? boolean : string };
