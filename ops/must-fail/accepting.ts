@@ -25,7 +25,7 @@ export const accepting: readonly TakeAway[] = [
     file: 'workers/pipeline.ts',
     from: 'await requestRedrive(db, { merchantId, eventId, messageId, mseq, day, handler }, clock.now())',
     to: 'false',
-    test: pipelineTest,
+    test: 'workers/pipeline-dead-letters.test.ts',
     expects: 'a dead event that is moved back becomes one redrive command, and its lane is due',
   },
   {

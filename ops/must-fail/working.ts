@@ -1,6 +1,7 @@
 import type { TakeAway } from './take-away.ts';
 
 const actTest = 'workers/act.test.ts';
+const troubleTest = 'workers/act-trouble.test.ts';
 const fenceTest = 'workers/fence.test.ts';
 const unsettledTest = 'workers/unsettled.test.ts';
 const dependencies = 'ops/faults/dependencies.test.ts';
@@ -25,7 +26,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'LOCK_SHARE * deadlineMs,',
     to: '',
-    test: actTest,
+    test: troubleTest,
     expects: 'a handler that waits for a lock somebody else holds has had no attempt, however often it is tried',
   },
   {
@@ -43,7 +44,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/execute-alone.ts',
     from: 'if (isInfrastructureError(thrown)) throw thrown;',
     to: '',
-    test: actTest,
+    test: troubleTest,
     expects: 'an infrastructure error costs no attempt and leaves everything as it was',
   },
   {
@@ -101,7 +102,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'crashes: d.crashes + 1',
     to: 'crashes: d.crashes',
-    test: actTest,
+    test: troubleTest,
     expects: 'an event that kills its process three times is poison, and takes no other event with it',
   },
   {
@@ -138,7 +139,7 @@ export const working: readonly TakeAway[] = [
     file: 'workers/act.ts',
     from: 'if (visit.deadly === undefined) await deps.inHand.clear(merchantId);',
     to: 'if (visit.deadly === undefined) void 0;',
-    test: actTest,
+    test: troubleTest,
     expects: 'Postgres going away under a careful visit is not the death of what it ran',
   },
   {
