@@ -1,3 +1,4 @@
+// test-stack
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectS3 } from '../core/clients/s3.ts';

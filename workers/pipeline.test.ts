@@ -1,3 +1,4 @@
+// test-stack
 import { DeleteMessageCommand, type Message } from '@aws-sdk/client-sqs';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { sql } from 'kysely';

@@ -1,6 +1,7 @@
 import type { TakeAway } from './take-away.ts';
 
 const convoyTest = 'workers/convoy.test.ts';
+const convoyTimeTest = 'workers/convoy-time.test.ts';
 const actTest = 'workers/act.test.ts';
 const paceTest = 'workers/convoy-pace.test.ts';
 
@@ -66,7 +67,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: "[id, { kind: 'put-back' }]",
     to: "[id, { kind: 'alone', failed: true }]",
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'what a convoy has no time for is put back, and who was not running is not blamed',
   },
   {
@@ -111,7 +112,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/execute-together.ts',
     from: ' && !isConflict(error.cause)',
     to: '',
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'a deadlock gives all locks up, and the lanes are tried again in halves',
   },
   {
@@ -120,7 +121,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: 'deps.pace.ranOut();',
     to: '',
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'events that are quick alone and together too many for the time of a convoy go on in smaller ones',
   },
   {
@@ -129,7 +130,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: '      deps.lockTimeoutMs,\n',
     to: '',
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'a row that somebody outside holds costs the others a short lock time-out, not the time it is held',
   },
   {
@@ -138,7 +139,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/fence.ts',
     from: "lockLanes(trx, [...tenures.keys()], 'skip')",
     to: "lockLanes(trx, [...tenures.keys()], 'wait')",
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'a lane that somebody has locked is left out without waiting for it',
   },
   {
@@ -147,7 +148,7 @@ export const sharing: readonly TakeAway[] = [
     file: 'workers/convoy.ts',
     from: 'watchStalls(deps.callMs)',
     to: 'watchStalls(deps.convoyMs)',
-    test: convoyTest,
+    test: convoyTimeTest,
     expects: 'a handler that takes too long is left alone, and the others go on without it',
   },
   {
