@@ -35,7 +35,24 @@ export const id = (max: number) =>
   z.string().min(1).max(max).refine(wellFormed, { error: 'must be well-formed text without control characters' });
 
 export const merchantId = id(128);
-export const isoTimestamp = z.iso.datetime({ offset: true });
+
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+const fourDigits = { error: 'must lie in the years 0001 to 9999 of UTC' };
+
+/** What is no time at all is refused before. */
+const hasFourDigits = (text: string): boolean => {
+  const ms = Date.parse(text);
+  return !(ms < EARLIEST_MS || ms > LATEST_MS);
+};
+
+/**
+ * A time with its offset. It is kept and sent on in UTC, where `9999-12-31T23:59:59-01:00` is of the year 10000, which no
+ * schema takes; and Postgres knows no year 0.
+ */
+export const isoTimestamp = z.iso.datetime({ offset: true }).refine(hasFourDigits, fourDigits);
+export const utcTimestamp = z.iso.datetime().refine(hasFourDigits, fourDigits);
+export const isoDay = z.iso.date().refine(hasFourDigits, fourDigits);
 const semver = z.string().regex(/^\d{1,4}\.\d{1,4}\.\d{1,6}$/, { error: 'must be a semantic version such as 1.0.0' });
 
 /** Who caused the event, where a person did. */

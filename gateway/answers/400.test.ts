@@ -27,6 +27,8 @@ test('a faulty body is refused with the path of every fault, and nothing is writ
       `{"name":"\\ud800","adNetworkIds":["meta"],"dailyBudgetMinor":1,"currency":"EUR"}`,
       ['name'],
     ],
+    ['an end in the year 10000 of UTC', { ...campaign, endAt: '9999-12-31T23:59:59-23:59' }, ['endAt']],
+    ['a start before the year 1 of UTC', { ...campaign, startAt: '0000-12-31T23:59:59Z' }, ['startAt']],
     ['a hostile product id', { ...campaign, productIds: ['p'.repeat(300)] }, ['productIds.0']],
   ];
   for (const [what, body, expected] of faulty) {
@@ -49,6 +51,7 @@ test('faulty parameters, ids and keys are refused where they stand', async () =>
     [`/v1/products?after=${'x'.repeat(129)}`, 'query.after'],
     ['/v1/products?includeDeleted=maybe', 'query.includeDeleted'],
     ['/v1/campaigns?limit=1e9', 'query.limit'],
+    ['/v1/reports/performance?from=0000-01-01&to=0001-01-02', 'query.from'],
     [`/v1/products/${'x'.repeat(129)}`, 'param.productId'],
     ['/v1/campaigns/a%00b', 'param.campaignId'],
     [`/v1/operations/${'x'.repeat(129)}`, 'param.operationId'],

@@ -7,7 +7,7 @@ import { json, readProblems, requiredBody, writeProblems } from '../route-parts.
 import { type Invoice, listInvoices, readInvoice } from '../../core/contexts/billing/reads.ts';
 import { choosePlan, savePaymentMethod } from '../../core/contexts/billing/writes.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
-import { id } from '../../core/events/envelope.ts';
+import { id, isoDay } from '../../core/events/envelope.ts';
 import { dayOf } from '../../core/runtime/clock.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 
@@ -70,7 +70,7 @@ const planRoute = createRoute({
   request: {
     body: requiredBody(
       z
-        .strictObject({ planId: z.enum(['starter', 'growth', 'scale']).nullable(), fromDay: z.iso.date().optional() })
+        .strictObject({ planId: z.enum(['starter', 'growth', 'scale']).nullable(), fromDay: isoDay.optional() })
         .openapi('PlanChoice', { example: { planId: 'growth' } }),
     ),
   },

@@ -4,9 +4,7 @@ import type { NetworkState } from '../../core/contexts/ad-networks/reads.ts';
 import { adNetworkIds, campaignParameters, requestedStates } from '../../core/contexts/campaigns/events.ts';
 import type { Campaign, Operation } from '../../core/contexts/campaigns/reads.ts';
 import { requestableStates } from '../../core/contexts/campaigns/state-machine.ts';
-import { id } from '../../core/events/envelope.ts';
-
-const moment = z.iso.datetime({ offset: true });
+import { id, isoTimestamp } from '../../core/events/envelope.ts';
 
 /** What merchants send and get about campaigns. Fields that travel on in events are the events' own schemas. */
 
@@ -28,8 +26,8 @@ export const newCampaign = z
       .exclude(['ended'])
       .default('active')
       .describe('A draft asks nothing of the networks.'),
-    startAt: moment.optional().describe('Until then the campaign is pending.'),
-    endAt: moment.optional().describe('Then the campaign ends by itself.'),
+    startAt: isoTimestamp.optional().describe('Until then the campaign is pending.'),
+    endAt: isoTimestamp.optional().describe('Then the campaign ends by itself.'),
   })
   .openapi('NewCampaign', {
     example: {
@@ -49,8 +47,8 @@ export const campaignChange = z
     name: id(200),
     dailyBudgetMinor: campaignParameters.shape.dailyBudgetMinor.describe('Minor units of `currency` per day.'),
     productIds: campaignParameters.shape.productIds.unwrap(),
-    startAt: moment.nullable().describe('Null for a campaign that starts when it is activated.'),
-    endAt: moment.nullable().describe('Null for a campaign without end.'),
+    startAt: isoTimestamp.nullable().describe('Null for a campaign that starts when it is activated.'),
+    endAt: isoTimestamp.nullable().describe('Null for a campaign without end.'),
   })
   .partial()
   .refine((fields) => Object.keys(fields).length > 0, { error: 'nothing to change' })

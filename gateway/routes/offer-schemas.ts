@@ -3,9 +3,8 @@ import { nextPage } from '../paging.ts';
 import { discount } from '../../core/contexts/promotions/discount.ts';
 import { eligibility } from '../../core/contexts/promotions/eligibility.ts';
 import type { Offer } from '../../core/contexts/promotions/reads.ts';
-import { id } from '../../core/events/envelope.ts';
+import { id, isoTimestamp } from '../../core/events/envelope.ts';
 
-const moment = z.iso.datetime({ offset: true });
 const currency = z.string().regex(/^[A-Z]{3}$/);
 
 export const offerFields = z.strictObject({
@@ -17,8 +16,8 @@ export const offerFields = z.strictObject({
     .default('exclusive')
     .describe('Whether it adds to other stackable offers, or stands alone.'),
   priority: z.int().min(0).max(1_000).default(100).describe('Of offers that stack, the smallest is taken off first.'),
-  startsAt: moment,
-  endsAt: moment.nullable().default(null).describe('Null for one that is ended by its budget or by hand.'),
+  startsAt: isoTimestamp,
+  endsAt: isoTimestamp.nullable().default(null).describe('Null for one that is ended by its budget or by hand.'),
   currency: currency.describe('Of all its amounts; ISO 4217.'),
   budgetMinor: z
     .int()

@@ -7,6 +7,7 @@ import { json, readProblems, requiredBody, writeProblems } from '../route-parts.
 import { readAttributionWindows, saveAttributionWindows } from '../../core/contexts/analytics/attribution-windows.ts';
 import { type ReportRow, readReport, reportGroups } from '../../core/contexts/analytics/read-report.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
+import { isoDay } from '../../core/events/envelope.ts';
 
 const MAX_DAYS = 400;
 const MAX_ROWS = 5_000;
@@ -54,8 +55,8 @@ const reportRoute = createRoute({
   summary: 'Read spend, revenue and what follows from them',
   request: {
     query: z.object({
-      from: z.iso.date().openapi({ example: '2026-11-01' }),
-      to: z.iso.date().openapi({ description: 'Inclusive; at most 400 days.', example: '2026-11-30' }),
+      from: isoDay.meta({ example: '2026-11-01' }),
+      to: isoDay.meta({ description: 'Inclusive; at most 400 days.', example: '2026-11-30' }),
       groupBy: z
         .enum(reportGroups)
         .default('day')

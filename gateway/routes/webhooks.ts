@@ -10,7 +10,7 @@ import { type Endpoint, listAttempts, listDeliveries, readEndpoints } from '../.
 import { changeEndpoint, createEndpoint, requireEndpoint, rotateSecret } from '../../core/contexts/webhooks/writes.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
 import { buildEvent } from '../../core/events/build.ts';
-import { id } from '../../core/events/envelope.ts';
+import { id, isoTimestamp } from '../../core/events/envelope.ts';
 import { newId } from '../../core/runtime/ids.ts';
 
 const tags = ['Webhooks'];
@@ -203,7 +203,7 @@ const recoverRoute = createRoute({
   summary: 'Send everything again that was missed since a time',
   request: {
     params: endpointId,
-    body: requiredBody(z.strictObject({ since: z.iso.datetime({ offset: true }) }).openapi('WebhookRecovery')),
+    body: requiredBody(z.strictObject({ since: isoTimestamp }).openapi('WebhookRecovery')),
   },
   responses: {
     202: { description: 'It will be sent, in order.', content: json(queued) },

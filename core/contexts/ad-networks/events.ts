@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
-import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { id, isoDay, isoTimestamp, merchantId } from '../../events/envelope.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 import { adNetworkIds } from '../campaigns/events.ts';
 
@@ -26,7 +26,7 @@ export const performanceMetrics = firstPerformanceMetrics.extend({
 const firstAdPerformanceDataIngestedPayload = z.looseObject({
   adNetworkId: z.enum(adNetworkIds),
   /** A day in the time zone of the ad account. */
-  reportDate: z.iso.date(),
+  reportDate: isoDay,
   metricsPayload: firstPerformanceMetrics,
   /** When the figures were read: decides which of two reports of one day is newer. */
   timestamp: isoTimestamp,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
-import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { id, isoTimestamp, merchantId, utcTimestamp } from '../../events/envelope.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 import { feedNetworkIds } from './feeds/feed-account.ts';
 
@@ -46,7 +46,7 @@ export const productCoreDataUpdatedPayload = z.looseObject({
   productId: id(128),
   operationType: z.enum(operationTypes),
   /** When the product changed at its source, in UTC. */
-  timestamp: z.iso.datetime(),
+  timestamp: utcTimestamp,
   merchantId: merchantId.optional(),
   /** What changed; for a create, all that is known. */
   changedAttributes: productAttributes.optional(),
