@@ -3,7 +3,7 @@ import type { Database } from '../database/tables.ts';
 
 export interface AuditedChange {
   merchantId: string;
-  /** `key:…`, `user:…`, `operator:…` or `rule:…`: ids, never names. */
+  /** `key:…`, `user:…`, `operator:…`, `rule:…` or `job:…`: ids, never names. */
   actor: string;
   /** `api_key.rotated` */
   action: string;

@@ -23,23 +23,34 @@ export interface Command {
   state: RequestedState;
 }
 
+/** A command with the event that carries it. */
+export interface BuiltCommand extends Command {
+  event: BuiltEvent;
+}
+
 /**
  * Writes an operation for each command and builds the events that carry them; the caller appends these to the outbox as the
- * last statement of the transaction. The operation's id is the event's.
+ * last statement of the transaction. The operation's id is the event's. Throws `payload.invalid`.
  */
 export async function issueCommands(
   trx: Transaction<Database>,
   origin: CommandOrigin,
   commands: readonly Command[],
 ): Promise<{ operationIds: string[]; events: BuiltEvent[] }> {
-  if (commands.length === 0) return { operationIds: [], events: [] };
-  const issued = commands.map((command) => ({ ...command, operationId: newId() }));
+  const built = commands.map((command): BuiltCommand => ({ ...command, event: buildCommand(origin, command) }));
+  await writeOperations(trx, built);
+  const events = built.map(({ event }) => event);
+  return { operationIds: events.map(({ eventId }) => eventId), events };
+}
+
+export async function writeOperations(trx: Transaction<Database>, commands: readonly BuiltCommand[]): Promise<void> {
+  if (commands.length === 0) return;
   await trx
     .insertInto('operations')
     .values(
-      issued.map(({ campaign, state, operationId }) => ({
+      commands.map(({ campaign, state, event }) => ({
         merchant_id: campaign.merchant_id,
-        operation_id: operationId,
+        operation_id: event.eventId,
         campaign_id: campaign.campaign_id,
         version: campaign.version,
         requested_state: state,
@@ -47,32 +58,33 @@ export async function issueCommands(
       })),
     )
     .execute();
-  const events = issued.map(({ campaign, state, operationId }) => {
-    const timestamp = campaign.updated_at.toISOString();
-    return buildEvent(origin.registry, {
-      eventId: operationId,
-      eventType: 'CampaignStateChangeRequestedEvent',
+}
+
+/** Throws `payload.invalid` for a campaign that is not what its event may say. */
+export function buildCommand(origin: CommandOrigin, { campaign, state }: Command): BuiltEvent {
+  const timestamp = campaign.updated_at.toISOString();
+  return buildEvent(origin.registry, {
+    eventId: newId(),
+    eventType: 'CampaignStateChangeRequestedEvent',
+    merchantId: campaign.merchant_id,
+    correlationId: origin.correlationId,
+    traceparent: origin.traceparent,
+    timestamp,
+    ...(origin.userId === undefined ? {} : { authentication: { userId: origin.userId } }),
+    payload: {
+      campaignId: campaign.campaign_id,
       merchantId: campaign.merchant_id,
-      correlationId: origin.correlationId,
-      traceparent: origin.traceparent,
+      requestedState: state,
+      adNetworkIds: campaign.ad_network_ids,
       timestamp,
-      ...(origin.userId === undefined ? {} : { authentication: { userId: origin.userId } }),
-      payload: {
-        campaignId: campaign.campaign_id,
-        merchantId: campaign.merchant_id,
-        requestedState: state,
-        adNetworkIds: campaign.ad_network_ids,
-        timestamp,
-        campaignParametersForSync: {
-          name: campaign.name,
-          dailyBudgetMinor: campaign.daily_budget_minor,
-          currency: campaign.currency,
-          productIds: campaign.product_ids,
-          ...(campaign.start_at === null ? {} : { startAt: campaign.start_at.toISOString() }),
-          ...(campaign.end_at === null ? {} : { endAt: campaign.end_at.toISOString() }),
-        },
+      campaignParametersForSync: {
+        name: campaign.name,
+        dailyBudgetMinor: campaign.daily_budget_minor,
+        currency: campaign.currency,
+        productIds: campaign.product_ids,
+        ...(campaign.start_at === null ? {} : { startAt: campaign.start_at.toISOString() }),
+        ...(campaign.end_at === null ? {} : { endAt: campaign.end_at.toISOString() }),
       },
-    });
+    },
   });
-  return { operationIds: issued.map(({ operationId }) => operationId), events };
 }

@@ -21,7 +21,8 @@ export async function followOffers(
     campaignId,
     to: running ? 'active' : 'paused',
   }));
-  const origin = { registry, correlationId: `campaigns.follow_offers:${nowMs}`, traceparent: newTraceparent() };
+  const job = 'campaigns.follow_offers';
+  const origin = { registry, job, correlationId: `${job}:${nowMs}`, traceparent: newTraceparent() };
   await moveCampaigns(trx, origin, moves, nowMs);
   return next;
 }

@@ -2,6 +2,7 @@ import { type Transaction, sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { followSchedules } from './follow-schedules.ts';
+import { moveCampaigns } from './move-campaigns.ts';
 import {
   type NewCampaign,
   type RequestOrigin,
@@ -111,6 +112,50 @@ test('many merchants are worked page by page, none left out', async () => {
   await follow(world, 6, 2);
   assert.equal(await states(world), ['m1 active', 'm2 active', 'm3 active', 'm4 active', 'm5 active']);
   assert.is((await world.postgres.db.selectFrom('operations').selectAll().execute()).length, 5);
+});
+
+/** As a release that took such times would have left it. */
+const beyondEvents = ({ postgres: { db } }: World, campaignId: string) =>
+  sql`update campaigns set end_at = '10000-01-01T00:00:00Z' where campaign_id = ${campaignId}`.execute(db);
+const refusals = async ({ postgres: { db } }: World) => {
+  const rows = await db.selectFrom('audit_log').selectAll().orderBy('id').execute();
+  return rows.map((row) => [row.merchant_id, row.actor, row.action, row.subject, row.after?.['asked']]);
+};
+
+test('a campaign of which no event can be built keeps no other from its start, and is told of once an hour', async () => {
+  await using world = await createWorld();
+  await create(world, 'a', { startAt: iso(5) }, 'm1');
+  const broken = await create(world, 'b', { startAt: iso(5) }, 'm2');
+  await create(world, 'c', { startAt: iso(5) }, 'm2');
+  await create(world, 'd', { startAt: iso(5) }, 'm3');
+  await beyondEvents(world, broken);
+  for (let times = 0; times < 2; times++) await follow(world, 5.5);
+  assert.equal(await states(world), ['a active', 'b pending', 'c active', 'd active']);
+  assert.equal(await commands(world), ['active', 'active', 'active']);
+  const told = ['m2', 'job:campaigns.follow_schedules', 'campaign.move_refused', broken, 'active'];
+  assert.equal(await refusals(world), [told]);
+  await follow(world, 6.5);
+  assert.equal(await refusals(world), [told, told]);
+  await sql`update campaigns set end_at = null`.execute(world.postgres.db);
+  await follow(world, 7.5);
+  assert.equal(await states(world), ['a active', 'b active', 'c active', 'd active']);
+});
+
+test('nor does it keep other campaigns from being paused by what they are tied to', async () => {
+  await using world = await createWorld();
+  const broken = await create(world, 'a', {}, 'm1');
+  const other = await create(world, 'b', {}, 'm2');
+  await beyondEvents(world, broken);
+  const moves = [
+    { merchantId: 'm1', campaignId: broken, to: 'paused' },
+    { merchantId: 'm2', campaignId: other, to: 'paused' },
+  ] as const;
+  const origin = { ...originOf('m1', 5), job: 'campaigns.follow_offers' };
+  await within(world, (trx) => moveCampaigns(trx, origin, moves, at(5)));
+  assert.equal(await states(world), ['a active', 'b paused']);
+  assert.equal(await refusals(world), [
+    ['m1', 'job:campaigns.follow_offers', 'campaign.move_refused', broken, 'paused'],
+  ]);
 });
 
 test.run();

@@ -1,10 +1,14 @@
 import { type Transaction, sql } from 'kysely';
-import { type CampaignRow, type Command, issueCommands } from './command.ts';
+import type { CampaignRow } from './command.ts';
+import { type LockedMove, moveLocked } from './move-locked.ts';
 import { appendOutbox, eventRow } from '../../database/outbox.ts';
 import type { Database } from '../../database/tables.ts';
 import type { Registry } from '../../events/registry.ts';
 import { newTraceparent } from '../../runtime/tracing.ts';
 import type { ScheduledTurn } from '../../schedules/definition.ts';
+
+/** When a campaign is looked at again that could not be moved: what refused it may be mended by then. */
+const REFUSED_MS = 3_600_000;
 
 /**
  * Starts campaigns whose time has come and ends those whose time is over, a page of merchants at a time, in a few statements
@@ -23,21 +27,22 @@ export async function followSchedules(
   `.execute(trx);
   const page = merchants.map(({ merchantId }) => merchantId);
   // The campaigns' rows are locked first, as whoever changes them does.
-  const { rows: changed } = await sql<CampaignRow & { before: string }>`
-    with due as (
-      select c.* from campaigns c join campaign_turns t using (merchant_id, campaign_id)
-      where t.due_at <= ${now} and t.merchant_id = any(${page}::text[])
-        and (c.state in ('pending', 'active', 'paused') and c.end_at <= ${now}
-          or c.state = 'pending' and c.start_at <= ${now})
-      order by c.merchant_id, c.campaign_id for update of c
-    )
-    update campaigns c set
-      state = case when due.end_at <= ${now} then 'ended' else 'active' end,
-      version = c.version + 1,
-      updated_at = greatest(${now}, c.updated_at + interval '1 millisecond')
-    from due where c.merchant_id = due.merchant_id and c.campaign_id = due.campaign_id
-    returning c.*, due.state as before
+  const { rows: due } = await sql<CampaignRow & { over: boolean | null }>`
+    select c.*, c.end_at <= ${now} as over from campaigns c join campaign_turns t using (merchant_id, campaign_id)
+    where t.due_at <= ${now} and t.merchant_id = any(${page}::text[])
+      and (c.state in ('pending', 'active', 'paused') and c.end_at <= ${now}
+        or c.state = 'pending' and c.start_at <= ${now})
+    order by c.merchant_id, c.campaign_id for update of c
   `.execute(trx);
+  const moves = due.map(({ over, ...campaign }): LockedMove => ({
+    campaign,
+    to: over === true ? 'ended' : 'active',
+    silent: over === true && campaign.state === 'pending',
+  }));
+  const job = 'campaigns.follow_schedules';
+  const origin = { registry, job, correlationId: `${job}:${nowMs}`, traceparent: newTraceparent() };
+  const { events, refused } = await moveLocked(trx, origin, moves, nowMs);
+  await postpone(trx, refused, nowMs);
   await sql`
     delete from campaign_turns t using campaigns c
     where t.merchant_id = any(${page}::text[]) and t.due_at <= ${now}
@@ -49,12 +54,16 @@ export async function followSchedules(
     where t.merchant_id = any(${page}::text[]) and t.due_at <= ${now} and c.end_at > ${now}
       and c.merchant_id = t.merchant_id and c.campaign_id = t.campaign_id and c.state in ('active', 'paused')
   `.execute(trx);
-  const commands = changed.flatMap(({ before, ...campaign }): Command[] => {
-    if (before === 'pending' && campaign.state === 'ended') return [];
-    return [{ campaign, state: campaign.state === 'ended' ? 'ended' : 'active' }];
-  });
-  const origin = { registry, correlationId: `campaigns.follow_schedules:${nowMs}`, traceparent: newTraceparent() };
-  const { events } = await issueCommands(trx, origin, commands);
   await appendOutbox(trx, events.map(eventRow), nowMs);
   return merchants.length < limit ? undefined : page.at(-1);
+}
+
+async function postpone(trx: Transaction<Database>, refused: readonly LockedMove[], nowMs: number): Promise<void> {
+  if (refused.length === 0) return;
+  await sql`
+    update campaign_turns t set due_at = ${new Date(nowMs + REFUSED_MS)}
+    from unnest(${refused.map(({ campaign }) => campaign.merchant_id)}::text[],
+      ${refused.map(({ campaign }) => campaign.campaign_id)}::text[]) as r (merchant_id, campaign_id)
+    where t.merchant_id = r.merchant_id and t.campaign_id = r.campaign_id
+  `.execute(trx);
 }

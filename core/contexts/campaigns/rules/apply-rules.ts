@@ -53,7 +53,8 @@ export async function applyRules(
   const watches = await readWatches(trx, page);
   const figures = await readFigures(trx, watches, nowMs);
   const turned = watches.flatMap((watch) => turn(watch, figures.get(keyOf(watch, watch.definition.days)), nowMs));
-  const origin = { registry, correlationId: `campaigns.apply_rules:${nowMs}`, traceparent: newTraceparent() };
+  const job = 'campaigns.apply_rules';
+  const origin = { registry, job, correlationId: `${job}:${nowMs}`, traceparent: newTraceparent() };
   await writeStates(trx, turned, nowMs);
   await recordChanges(
     trx,
