@@ -1,9 +1,11 @@
 // test-stack
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { z } from 'zod';
 import { startGateway } from '../testing/start-gateway.ts';
+import { productCoreDataUpdatedEvent } from '../../core/contexts/catalog/events.ts';
 import { createFetchChanges } from '../../core/contexts/core-platform/fetch-changes.ts';
-import { createImportDriver } from '../../core/contexts/core-platform/import-driver.ts';
+import { createImportDriver, readLines } from '../../core/contexts/core-platform/import-driver.ts';
 import { createPullDriver } from '../../core/contexts/core-platform/pull-driver.ts';
 import { corePlatformJobs } from '../../core/contexts/core-platform/schedules.ts';
 import type { BuiltEvent } from '../../core/events/build.ts';
@@ -111,6 +113,7 @@ test('lines are uploaded in pieces, worked in parts as the lane has room, resume
   lines[3] = 'not json\n';
   lines[700] = '{"productId":7}\n';
   lines[701] = '\n';
+  lines[702] = '{"productId":"p-702","timestamp":"0000-01-01T00:00:00+23:59"}\n';
   const made = await call(201, 'POST', '/v1/product-imports');
   const path = `/v1/product-imports/${made.importId}`;
   assert.is((await call(409, 'POST', `${path}/start`)).code, 'imports.illegal_state');
@@ -162,15 +165,16 @@ test('lines are uploaded in pieces, worked in parts as the lane has room, resume
   await db.updateTable('mailbox').set({ next_mseq: 1_000 }).execute();
   assert.is(await work(), 'done');
   const done = await call(200, 'GET', path);
-  assert.equal([done.state, done.published, done.refused], ['done', 1_097, 2]);
+  assert.equal([done.state, done.published, done.refused], ['done', 1_096, 3]);
   const byId = new Map(published.map((event) => [event.eventId, event.body.toString('utf8')]));
-  assert.is(byId.size, 1_097);
+  assert.is(byId.size, 1_096);
   assert.ok(published.every(({ eventId, body }) => byId.get(eventId) === body.toString('utf8')));
-  assert.is(published.length > 1_097, true, 'a part that broke off was published again');
+  assert.is(published.length > 1_096, true, 'a part that broke off was published again');
   assert.equal(payloads(published.slice(-1))[0].productId, 'p-1099');
   assert.equal((await call(200, 'GET', `${path}/errors`)).errors, [
     { line: 4, path: '', message: 'is not JSON' },
     { line: 701, path: 'productId', message: 'Invalid input: expected string, received number' },
+    { line: 703, path: 'timestamp', message: 'must lie in the years 0001 to 9999 of UTC' },
   ]);
   assert.equal(await db.selectFrom('product_import_parts').select('part').execute(), []);
 
@@ -178,6 +182,35 @@ test('lines are uploaded in pieces, worked in parts as the lane has room, resume
   const tooLong = `{"productId":"a"}\n${'y'.repeat(300_000)}`;
   const refused = await call(400, 'PUT', `/v1/product-imports/${long.importId}/content`, tooLong);
   assert.is(refused.errors[0].path, 'near line 2');
+});
+
+test('a line that no event can carry is refused alone, and an import that fails has ended', async () => {
+  await using imports = await setUp();
+  const { gateway, as, db, merchant } = imports;
+  const lines = { text: '{"productId":"p-1"}\n{"productId":"p-2"}', first: 1, createdAt: new Date(0) };
+  const { name } = productCoreDataUpdatedEvent;
+  const version = { version: '2.0.0', schema: z.looseObject({ productId: z.literal('p-2') }) };
+  const stricter = new Map([...registry, [name, { ...productCoreDataUpdatedEvent, versions: [version] } as const]]);
+  const { events, errors } = readLines(stricter, { merchantId: merchant, importId: 'imp-1' }, lines);
+  assert.equal([payloads(events)[0].productId, events.length], ['p-2', 1]);
+  assert.equal([errors.length, errors[0]?.line], [1, 1]);
+  assert.match(errors[0]?.message ?? '', /cannot be emitted: productId/);
+
+  const { importId } = JSON.parse((await gateway.call('/v1/product-imports', { as, method: 'POST' })).text);
+  await db.updateTable('product_imports').set({ state: 'running' }).execute();
+  const driver = createImportDriver({ db, registry, publish: async () => undefined, clock: gateway.clock });
+  const call = {
+    ...{ merchantId: merchant, destination: 'product-import', objectKey: importId, version: 1, desired: { part: 0 } },
+    ...{ externalId: undefined, idempotencyKey: 'k', eventId: 'e', correlationId: 'cor-9', traceparent: 'tp' },
+  };
+  const context = { now: gateway.clock.now(), emit: () => undefined, intend: () => undefined };
+  const error = new LanewayError('effect.rejected', 'it is gone');
+  await db.transaction().execute((trx) => driver.recordFailure(trx, call, error, context));
+  const failed = JSON.parse((await gateway.call(`/v1/product-imports/${importId}`, { as })).text);
+  assert.equal(
+    [failed.state, failed.failure, failed.finishedAt],
+    ['failed', 'it is gone', new Date(context.now).toISOString()],
+  );
 });
 
 test('changes are pulled page after page from where the last pull ended, and each request says what it belongs to', async () => {

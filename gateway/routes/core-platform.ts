@@ -3,12 +3,13 @@ import type { Transaction } from 'kysely';
 import type { GatewayDependencies, GatewayEnv } from '../context.ts';
 import { verifySignature } from '../middleware/verify-signature.ts';
 import { type Fault, InvalidRequest, problemResponses } from '../problem.ts';
-import { isOversized, productChange, toProductEvent } from '../../core/contexts/core-platform/product-change.ts';
+import { productChange, productEventOf } from '../../core/contexts/core-platform/product-change.ts';
 import { appendOutbox, eventRow } from '../../core/database/outbox.ts';
 import type { Database } from '../../core/database/tables.ts';
 import { asMerchant } from '../../core/database/transaction.ts';
 import type { BuiltEvent } from '../../core/events/build.ts';
 import { merchantId } from '../../core/events/envelope.ts';
+import type { Registry } from '../../core/events/registry.ts';
 import { LanewayError } from '../../core/runtime/errors.ts';
 
 const delivery = z
@@ -80,8 +81,7 @@ export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
   const route = { ...receiveProductChanges, middleware: [verifySignature(dependencies)] };
   app.openapi(route, async (c) => {
     const body = c.req.valid('json');
-    const events = body.changes.map((change) => toProductEvent(registry, body.merchantId, change));
-    refuseOversized(events);
+    const events = eventsOf(registry, body);
     await asMerchant(db, body.merchantId, async (trx) => {
       const finished = await finishedEvents(trx, body.merchantId, events);
       const rows = events.filter(({ eventId }) => !finished.has(eventId)).map(eventRow);
@@ -92,11 +92,17 @@ export function addCorePlatformRoutes(app: OpenAPIHono<GatewayEnv>, dependencies
   });
 }
 
-function refuseOversized(events: readonly BuiltEvent[]): void {
-  const faults = events.flatMap((event, index): Fault[] =>
-    isOversized(event) ? [{ path: `changes.${index}`, message: 'is too large for one event' }] : [],
-  );
-  if (faults.length > 0) throw new InvalidRequest('A change is too large for one event.', faults);
+/** All of the changes, or every one that no event can carry. */
+function eventsOf(registry: Registry, { merchantId, changes }: z.infer<typeof delivery>): BuiltEvent[] {
+  const events: BuiltEvent[] = [];
+  const faults: Fault[] = [];
+  for (const [index, change] of changes.entries()) {
+    const made = productEventOf(registry, merchantId, change);
+    if ('event' in made) events.push(made.event);
+    else faults.push({ path: `changes.${index}`, message: made.fault });
+  }
+  if (faults.length > 0) throw new InvalidRequest('A change cannot become an event.', faults);
+  return events;
 }
 
 /**

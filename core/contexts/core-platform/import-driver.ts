@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
-import { importedProduct, isOversized, productChange, toProductEvent } from './product-change.ts';
+import { importedProduct, productChange, productEventOf } from './product-change.ts';
 import { type LineError, hasRoom } from './reads.ts';
 import { keepLineErrors } from './writes.ts';
 import type { Database } from '../../database/tables.ts';
@@ -117,9 +117,10 @@ export function createImportDriver(options: {
 
     async recordFailure(trx, call, error, context) {
       const { merchantId, importId } = keyOf(call);
+      const now = new Date(context.now);
       await trx
         .updateTable('product_imports')
-        .set({ state: 'failed', failure: error.message.slice(0, 500), updated_at: new Date(context.now) })
+        .set({ state: 'failed', failure: error.message.slice(0, 500), updated_at: now, finished_at: now })
         .where('merchant_id', '=', merchantId)
         .where('import_id', '=', importId)
         .where('state', '=', 'running')
@@ -169,9 +170,9 @@ export function readLines(
       refuse(fault?.path.join('.') ?? '', fault?.message ?? 'invalid');
       continue;
     }
-    const event = toProductEvent(registry, merchantId, change.data);
-    if (isOversized(event)) refuse('', 'is too large for one event');
-    else events.push(event);
+    const made = productEventOf(registry, merchantId, change.data);
+    if ('event' in made) events.push(made.event);
+    else refuse('', made.fault);
   }
   return { events, errors };
 }

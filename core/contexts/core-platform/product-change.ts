@@ -4,6 +4,7 @@ import { MAX_MESSAGE_BYTES } from '../../events/dead-letter.ts';
 import { id, isoTimestamp } from '../../events/envelope.ts';
 import type { Registry } from '../../events/registry.ts';
 import { findUnstorable } from '../../events/unstorable.ts';
+import { LanewayError } from '../../runtime/errors.ts';
 import { derivedEventId } from '../../runtime/ids.ts';
 import {
   productCoreDataUpdatedEvent,
@@ -41,11 +42,7 @@ export const importedProduct = productCoreDataUpdatedPayloadV1
  * repeated event only if nothing in it differs, and calls it a conflict otherwise. So the time of emission is the change's
  * own, and the trace starts at the event instead of at the request.
  */
-export function toProductEvent(
-  registry: Registry,
-  merchantId: string,
-  { changeId, ...change }: ProductChange,
-): BuiltEvent {
+function toProductEvent(registry: Registry, merchantId: string, { changeId, ...change }: ProductChange): BuiltEvent {
   const payload = upcastProductChange(change);
   const eventId = derivedEventId(JSON.stringify([merchantId, changeId]), 'receiveProductChanges', 0);
   const digits = eventId.replaceAll('-', '');
@@ -60,4 +57,19 @@ export function toProductEvent(
   });
 }
 
-export const isOversized = ({ body }: BuiltEvent): boolean => body.length + ATTRIBUTE_BYTES > MAX_MESSAGE_BYTES;
+const isOversized = ({ body }: BuiltEvent): boolean => body.length + ATTRIBUTE_BYTES > MAX_MESSAGE_BYTES;
+
+/** The event of a change, or why none can carry it: what is wrong with one change must not stop the others. */
+export function productEventOf(
+  registry: Registry,
+  merchantId: string,
+  change: ProductChange,
+): { event: BuiltEvent } | { fault: string } {
+  try {
+    const event = toProductEvent(registry, merchantId, change);
+    return isOversized(event) ? { fault: 'is too large for one event' } : { event };
+  } catch (error) {
+    if (error instanceof LanewayError && error.code === 'payload.invalid') return { fault: error.message };
+    throw error;
+  }
+}

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { FetchChanges } from './fetch-changes.ts';
 import type { PublishEvents } from './import-driver.ts';
-import { isOversized, productChange, toProductEvent } from './product-change.ts';
+import { productChange, productEventOf } from './product-change.ts';
 import { hasRoom } from './reads.ts';
 import type { Database } from '../../database/tables.ts';
 import type { DestinationDriver } from '../../events/destination.ts';
@@ -57,9 +57,11 @@ export function createPullDriver(options: {
       const refusals: string[] = [];
       for (const each of page.changes) {
         const change = productChange.safeParse(each);
-        const event = change.success ? toProductEvent(registry, merchantId, change.data) : undefined;
-        if (event !== undefined && !isOversized(event)) events.push(event);
-        else refusals.push(`${nameOf(each)}: ${change.error?.issues[0]?.message ?? 'is too large for one event'}`);
+        const made = change.success
+          ? productEventOf(registry, merchantId, change.data)
+          : { fault: change.error.issues[0]?.message ?? 'invalid' };
+        if ('event' in made) events.push(made.event);
+        else refusals.push(`${nameOf(each)}: ${made.fault}`);
       }
       await publish(events, signal);
       return resultOf({
