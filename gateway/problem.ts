@@ -36,6 +36,7 @@ const answers = {
   'imports.too_many': { status: 409, title: 'There are too many open imports' },
   'imports.illegal_state': { status: 409, title: 'The import takes this no more, or not yet' },
   'access.last_owner': { status: 409, title: 'Somebody has to own the account' },
+  'access.last_key': { status: 409, title: 'Somebody has to be able to make keys' },
   'request.too_large': { status: 413, title: 'The request is too large' },
   'request.media_type': { status: 415, title: 'The body must be JSON' },
   'request.key_reused': { status: 422, title: 'The idempotency key belongs to another request' },

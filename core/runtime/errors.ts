@@ -54,6 +54,7 @@ export const errorCodes = [
   'access.signature_invalid',
   'access.forbidden',
   'access.last_owner',
+  'access.last_key',
   'people.key_unusable',
   'people.erased',
   'request.invalid',

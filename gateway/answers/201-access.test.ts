@@ -121,6 +121,44 @@ test('an account keeps an owner, and the database keeps no name or address that 
   assert.equal([name, email, role], [null, null, 'owner']);
 });
 
+test('an account keeps a key that can do everything', async () => {
+  await using gateway = await startGateway();
+  const as = await gateway.addMerchant('shop-1');
+  const make = async (body: Record<string, unknown>, key = as): Promise<{ keyId: string; key: string }> =>
+    JSON.parse((await gateway.call('/v1/api-keys', { as: key, body: { label: 'x', scopes: ['*'], ...body } })).text);
+  const revoke = async (keyId: string, key = as) => {
+    const answer = await gateway.call(`/v1/api-keys/${keyId}`, { as: key, method: 'DELETE' });
+    return answer.status === 204 ? 204 : [answer.status, JSON.parse(answer.text).code];
+  };
+  const { keys } = JSON.parse((await gateway.call('/v1/api-keys', { as })).text);
+  const first: string = keys[0].keyId;
+  const last = [409, 'access.last_key'];
+  await gateway.call('/v1/users', { as, body: { userId: 'ana', name: 'Ana', email: 'a@x.example', role: 'manager' } });
+  const limited = await make({ scopes: ['access:*'] });
+  await make({ userId: 'ana' });
+  const expired = await make({ expiresInDays: 1 });
+  await sql`update api_keys set expires_at = now() - interval '1 s' where key_id = ${expired.keyId}`.execute(
+    gateway.world.postgres.db,
+  );
+  assert.equal(await revoke(first), last, 'a limited, a manager’s and an expired key are no way back');
+  assert.is((await gateway.call('/v1/products', { as })).status, 200);
+  assert.equal([await revoke(limited.keyId), await revoke(expired.keyId)], [204, 204]);
+  assert.equal(await revoke('none'), [404, 'resource.not_found']);
+
+  const { keyId, key } = JSON.parse(
+    (await gateway.call(`/v1/api-keys/${first}/rotate`, { as, body: { overlapHours: 1 } })).text,
+  );
+  assert.equal(await revoke(keyId), last, 'the one that it replaced is about to end');
+  assert.is(await revoke(first, key), 204);
+
+  for (const userId of ['olga', 'omar'])
+    await gateway.call('/v1/users', { as: key, body: { userId, name: 'O', email: 'o@x.example', role: 'owner' } });
+  const olgas = await make({ userId: 'olga' }, key);
+  assert.is(await revoke(keyId, key), 204);
+  const disabled = await gateway.call('/v1/users/olga', { as: olgas.key, method: 'PATCH', body: { disabled: true } });
+  assert.equal([disabled.status, JSON.parse(disabled.text).code], last);
+});
+
 test('an affiliate keeps no name of the customer that it is; one from an earlier release, until the customer is erased', async () => {
   await using gateway = await startGateway();
   const as = await gateway.addMerchant('shop-1');

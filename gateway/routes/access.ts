@@ -75,9 +75,13 @@ const revokeKeyRoute = createRoute({
   operationId: 'revokeApiKey',
   tags,
   summary: 'Revoke an API key',
-  description: 'It may still work for up to 30 seconds.',
+  description:
+    'It may still work for up to 30 seconds. The only key that can do everything stays, since others are made with it.',
   request: { params: keyId },
-  responses: { 204: { description: 'Revoked.' }, ...problemResponses(...readProblems, 'resource.not_found') },
+  responses: {
+    204: { description: 'Revoked.' },
+    ...problemResponses(...readProblems, 'resource.not_found', 'access.last_key'),
+  },
 });
 
 const listUsersRoute = createRoute({
@@ -115,7 +119,7 @@ const changeUserRoute = createRoute({
   request: { params: userId, body: body(schemas.userChange) },
   responses: {
     200: { description: 'As it is now.', content: json(schemas.user) },
-    ...problemResponses(...writeProblems, 'resource.not_found', 'access.last_owner'),
+    ...problemResponses(...writeProblems, 'resource.not_found', 'access.last_owner', 'access.last_key'),
   },
 });
 

@@ -1,10 +1,11 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type Transaction, sql } from 'kysely';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { principalOfApiKey } from './reads.ts';
-
-import { createApiKey, createMerchant } from './writes.ts';
+import { createApiKey, createMerchant, issueApiKey, revokeApiKey } from './writes.ts';
 import type { Database } from '../../database/tables.ts';
+import { LanewayError } from '../../runtime/errors.ts';
+import { waitFor } from '../../testing/wait-for.ts';
 import { createWorld } from '../../testing/world.ts';
 
 const NOW = Date.parse('2026-11-23T12:00:00.000Z');
@@ -48,6 +49,36 @@ test('a merchant that exists is renamed, and its keys stay', async () => {
   assert.is((await principalOfApiKey(db, key))?.merchantId, 'shop-1');
   const merchants = await db.selectFrom('merchants').select('name').execute();
   assert.equal(merchants, [{ name: 'Shop & Co' }]);
+});
+
+test('of two keys that can do everything, whoever revokes both at once keeps one', async () => {
+  await using world = await createWorld();
+  const { db } = world.postgres;
+  await createMerchant(db, { merchantId: 'shop-1', name: 'Shop' }, NOW);
+  const [one, other] = [
+    await issueApiKey(db, { merchantId: 'shop-1', label: 'one' }, NOW),
+    await issueApiKey(db, { merchantId: 'shop-1', label: 'other' }, NOW),
+  ];
+  const revoke = (trx: Transaction<Database>, keyId: string) =>
+    revokeApiKey(trx, { merchantId: 'shop-1', keyId }, NOW).then(
+      () => 'revoked',
+      (error: unknown) => (error instanceof LanewayError ? error.code : error),
+    );
+  let later: Promise<unknown> | undefined;
+  let ended = false;
+  const earlier = await db.transaction().execute(async (trx) => {
+    const said = await revoke(trx, one.keyId);
+    later = db
+      .transaction()
+      .execute((second) => revoke(second, other.keyId))
+      .finally(() => (ended = true));
+    await waitFor('the later one to wait, or not to', async () => {
+      const { rows } = await sql`select from pg_locks where not granted and locktype = 'advisory'`.execute(db);
+      return ended || rows.length > 0;
+    });
+    return said;
+  });
+  assert.equal([earlier, await later], ['revoked', 'access.last_key']);
 });
 
 test.run();

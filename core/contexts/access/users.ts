@@ -4,6 +4,7 @@ import { type Keyring, seal, unseal } from '../../people/keyring.ts';
 import { keysFor, readKeys } from '../../people/subject-keys.ts';
 import { LanewayError } from '../../runtime/errors.ts';
 import type { UserRow } from './reads.ts';
+import { requireOtherKey } from './require-other-key.ts';
 import type { Role } from './scopes.ts';
 
 export interface UserInput {
@@ -48,7 +49,8 @@ export async function addUser(
 
 /**
  * Changes role or access of a user; resolves with how they were. Throws `resource.not_found`, and `access.last_owner` when
- * nobody would own the account any more: owners are locked first, so that two of them cannot remove each other.
+ * nobody would own the account any more: owners are locked first, so that two of them cannot remove each other. Throws
+ * `access.last_key` when the only key that can do everything is the user's.
  */
 export async function changeUser(
   trx: Transaction<Database>,
@@ -75,6 +77,7 @@ export async function changeUser(
   const others = users.filter(({ user_id }) => user_id !== userId);
   if (owns(user) && !owns(next) && !others.some(owns))
     throw new LanewayError('access.last_owner', `${userId} is the only owner; make another one first.`);
+  if (owns(user) && !owns(next)) await requireOtherKey(trx, merchantId, (key) => key.userId === userId, nowMs);
   await trx
     .updateTable('users')
     .set({ ...next, updated_at: new Date(nowMs) })

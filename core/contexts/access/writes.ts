@@ -5,6 +5,7 @@ import { type Requester, recordAction } from '../../operations/record-action.ts'
 import { LanewayError } from '../../runtime/errors.ts';
 import { newId } from '../../runtime/ids.ts';
 import { hashApiKey } from './reads.ts';
+import { requireOtherKey } from './require-other-key.ts';
 
 /** Adds the merchant, or renames it. */
 export async function createMerchant(
@@ -122,12 +123,16 @@ export async function rotateApiKey(
   return { ...issued, oldExpiresAt };
 }
 
-/** Ends a key now. Throws `resource.not_found` for one that is gone or revoked already. */
+/**
+ * Ends a key now. Throws `resource.not_found` for one that is gone or revoked already, and `access.last_key` for the only one
+ * that can do everything: others are made with it alone.
+ */
 export async function revokeApiKey(
   trx: Transaction<Database>,
   { merchantId, keyId }: { merchantId: string; keyId: string },
   nowMs: number,
 ): Promise<void> {
+  await requireOtherKey(trx, merchantId, (key) => key.keyId === keyId, nowMs);
   const { numUpdatedRows } = await trx
     .updateTable('api_keys')
     .set({ revoked_at: new Date(nowMs) })
