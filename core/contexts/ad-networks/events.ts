@@ -1,26 +1,25 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
 import { id, isoDay, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { figure, fractionalFigure, micros } from '../../events/figures.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 import { adNetworkIds } from '../campaigns/events.ts';
 
-const tally = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-
 /** Of version 1.0.0. */
 const firstPerformanceMetrics = z.looseObject({
-  impressions: tally,
-  clicks: tally,
+  impressions: figure,
+  clicks: figure,
   /** Networks report modelled, fractional conversions. */
-  conversions: z.number().min(0),
+  conversions: fractionalFigure,
   /** Millionths of the currency's major unit. */
-  spendMicros: tally,
+  spendMicros: micros,
   currency: z.string().regex(/^[A-Z]{3}$/),
 });
 
 /** A day's figures as the network reported them; a later report of the same day replaces an earlier one. */
 export const performanceMetrics = firstPerformanceMetrics.extend({
   /** What the network says its conversions were worth, in millionths of the currency's major unit. */
-  conversionValueMicros: tally.optional(),
+  conversionValueMicros: micros.optional(),
 });
 
 const firstAdPerformanceDataIngestedPayload = z.looseObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
 import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { figure } from '../../events/figures.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 
 /** A click on an affiliate's link, as the shop's own page remembers it. */
@@ -11,7 +12,7 @@ export const affiliateConversionPayload = z
     orderId: id(128),
     conversionType: z.enum(['purchase', 'refund']),
     /** Minor units: what commission is paid on, or what was given back. */
-    amountMinor: z.int().min(0),
+    amountMinor: figure,
     currency: z.string().regex(/^[A-Z]{3}$/),
     /** When it happened. */
     timestamp: isoTimestamp,

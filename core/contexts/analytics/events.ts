@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { type EventDefinition, thresholds } from '../../events/definition.ts';
 import { id, isoTimestamp, merchantId } from '../../events/envelope.ts';
+import { figure } from '../../events/figures.ts';
 import { laneRetry } from '../../runtime/retry.ts';
 import { adNetworkIds } from '../campaigns/events.ts';
-
-const amount = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** An ad that the buyer met before the order. */
 export const adTouch = z.looseObject({
@@ -21,9 +20,9 @@ const orderLine = z.looseObject({
   productId: id(128),
   quantity: z.int().min(1).max(1_000_000),
   /** What was paid for all of them, in minor units of the order's currency. */
-  totalMinor: amount,
+  totalMinor: figure,
   /** Of that, all refunds so far. */
-  refundedMinor: amount.optional(),
+  refundedMinor: figure.optional(),
 });
 
 const isRefundable = ({ totalMinor, refundedMinor = 0 }: { totalMinor: number; refundedMinor?: number | undefined }) =>
@@ -37,9 +36,9 @@ const firstOrderDataAttributedToAdFields = z.looseObject({
   orderedAt: isoTimestamp,
   status: z.enum(['placed', 'cancelled']),
   /** Minor units of `currency` (ISO 4217). */
-  totalMinor: amount,
+  totalMinor: figure,
   /** Of the total, all refunds so far. */
-  refundedMinor: amount.optional(),
+  refundedMinor: figure.optional(),
   currency: z.string().regex(/^[A-Z]{3}$/),
   touches: z.array(adTouch).max(100),
   /** When the order stood so: decides which of two states is newer. */
@@ -60,7 +59,7 @@ export const orderDataAttributedToAdPayload = firstOrderDataAttributedToAdFields
      * its states: leaving them out says nothing of them.
      */
     discounts: z
-      .array(z.looseObject({ offerId: id(128), amountMinor: amount }))
+      .array(z.looseObject({ offerId: id(128), amountMinor: figure }))
       .max(100)
       .optional(),
   })
