@@ -8,6 +8,7 @@ import { authorize } from './middleware/authorize.ts';
 import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
 import { identify } from './middleware/identify.ts';
 import { limitTime } from './middleware/limit-time.ts';
+import { refuseUnstorable } from './middleware/refuse-unstorable.ts';
 import { addAdNetworkRoutes } from './routes/ad-networks.ts';
 import { addAudienceRoutes } from './routes/audiences.ts';
 import { addCampaignChangeRoutes } from './routes/campaign-changes.ts';
@@ -55,7 +56,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   app.use(limitTime(dependencies.requestDeadlineMs));
   const limited = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLarge });
   app.use(async (c, next) => (isUpload(c.req.path) ? await next() : await limited(c, next)));
-  app.use('/v1/*', authenticate(dependencies), authorize);
+  app.use('/v1/*', authenticate(dependencies), authorize, refuseUnstorable);
 
   addHealthRoutes(app, dependencies);
   addDocsRoutes(app);

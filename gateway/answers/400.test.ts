@@ -68,6 +68,32 @@ test('faulty parameters, ids and keys are refused where they stand', async () =>
   }
 });
 
+test('what no store keeps is refused wherever it stands in a body, with its path', async () => {
+  await using gateway = await startGateway();
+  const as = await gateway.addMerchant('shop-1');
+  const made = await gateway.call('/v1/campaigns', { as, body: campaign });
+  const adSets = `/v1/campaigns/${JSON.parse(made.text).campaign.campaignId}/ad-sets`;
+  const adSet = (bid: string) => `{"name":"Runners","settings":{"meta":{"bid":${bid}}}}`;
+  const template = '/v1/notifications/templates/order-shipped/versions';
+  const faulty: [string, string, string[]][] = [
+    [adSets, adSet(String.raw`"\u0000"`), ['settings.meta.bid']],
+    [adSets, adSet(String.raw`["\ud800"]`), ['settings.meta.bid.0']],
+    [adSets, adSet(String.raw`{"\udfff":1}`), ['settings.meta.bid']],
+    [adSets, adSet('1e400'), ['settings.meta.bid']],
+    [adSets, adSet('['.repeat(9_000) + ']'.repeat(9_000)), ['settings.meta.bid.0.0.0.0.0']],
+    ['/v1/affiliates/blog/links', String.raw`{"targetUrl":"https://shop.example/\u0000"}`, ['targetUrl']],
+    [template, String.raw`{"subject":"\u0000","text":"\ud800","html":"\udc00"}`, ['subject', 'text', 'html']],
+    ['/v1/webhooks/endpoints', String.raw`{"url":"https://hooks.example/","description":"\u0000"}`, ['description']],
+  ];
+  for (const [path, body, expected] of faulty) {
+    const answer = await gateway.call(path, { as, method: 'POST', body });
+    assert.is(answer.status, 400, `${path} ${body.slice(0, 100)}: ${answer.text}`);
+    assert.equal(paths(answer.text), expected, path);
+  }
+  const escaped = await gateway.call(adSets, { as, method: 'POST', body: adSet(String.raw`"\u00fc \ud83d\ude00"`) });
+  assert.is(escaped.status, 202, escaped.text);
+});
+
 test('one bad change refuses the whole delivery, with the paths of all faults', async () => {
   await using gateway = await startGateway();
   const good = { changeId: 'c-1', productId: 'p-1', operationType: 'create', timestamp: '2026-11-23T10:15:00.000Z' };
