@@ -6,6 +6,7 @@ import { logAccess } from './middleware/access-log.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { authorize } from './middleware/authorize.ts';
 import { answerErrors, answerMethodNotAllowed, answerNotFound, refuseInvalid } from './middleware/errors.ts';
+import { finishBody } from './middleware/finish-body.ts';
 import { identify } from './middleware/identify.ts';
 import { limitTime } from './middleware/limit-time.ts';
 import { refuseUnstorable } from './middleware/refuse-unstorable.ts';
@@ -45,6 +46,7 @@ export function createApp(dependencies: GatewayDependencies): OpenAPIHono<Gatewa
   app.onError(answerErrors(log));
   app.notFound(answerNotFound);
 
+  app.use(finishBody);
   app.use(identify);
   app.use(logAccess(log, clock));
   app.use(async (c, next) => {

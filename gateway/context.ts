@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { Kysely } from 'kysely';
 import type { Principal } from '../core/contexts/access/reads.ts';
 import type { Database } from '../core/database/tables.ts';
@@ -25,6 +26,8 @@ export interface GatewayDependencies {
 
 /** What the middleware knows about a request by the time its route runs. */
 export interface GatewayEnv {
+  /** Of a request that came through a port. */
+  Bindings: Partial<HttpBindings>;
   Variables: {
     requestId: string;
     /** The caller's, or ours: goes into every event that the request causes. */
