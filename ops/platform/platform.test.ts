@@ -11,6 +11,7 @@ import { choosePlan } from '../../core/contexts/billing/writes.ts';
 import { tellDeadLetters } from '../../core/contexts/platform/tell-dead-letters.ts';
 import { platformJobs } from '../../core/contexts/platform/schedules.ts';
 import { createEndpoint } from '../../core/contexts/webhooks/writes.ts';
+import { LanewayError } from '../../core/runtime/errors.ts';
 import { asRole } from '../../core/testing/as-role.ts';
 import { testKeyring } from '../../core/testing/keyring.ts';
 import { createWorld } from '../../core/testing/world.ts';
@@ -162,6 +163,26 @@ test('an operator opens an account with its first key, and can make no second on
   assert.is(parseArguments(['merchant', 'close', 'shop-9', '--name', 'x'], 'ada').kind, 'invalid');
 });
 
+test('the quota of a merchant that nobody knows is neither set nor shown', async () => {
+  await using t = await setUp();
+  for (const words of [[], ['webhook_endpoints', '5', '--reason', 'x']]) {
+    const thrown = await run(t.deps, 'quota', 'nope', ...words).catch((error: unknown) => error);
+    assert.ok(thrown instanceof LanewayError && thrown.code === 'resource.not_found', String(thrown));
+    assert.is(thrown.message, 'nothing is known of a merchant "nope"');
+  }
+  assert.equal(await t.db.selectFrom('merchant_quotas').selectAll().execute(), []);
+  assert.equal(await t.db.selectFrom('operator_actions').selectAll().execute(), []);
+  const mailbox = { last_day: dayOf(NOW), touched_at: new Date(NOW), next_mseq: 2 };
+  await t.db
+    .insertInto('mailbox')
+    .values({ merchant_id: 'shop-1', ...mailbox })
+    .execute();
+  await t.db
+    .transaction()
+    .execute((trx) => choosePlan(trx, 'shop-2', { planId: 'growth', fromDay: '2026-11-23' }, NOW));
+  for (const known of ['shop-1', 'shop-2']) await run(t.deps, 'quota', known);
+});
+
 test('a window that is over, too long or known already is refused, and times without a zone are not guessed', async () => {
   await using t = await setUp();
   const refused = async (...args: string[]) => String(await run(t.deps, ...args).catch((error: unknown) => error));
@@ -214,6 +235,7 @@ test('operators see what a night would purge and what holds keep, without a righ
 
 test('a merchant may have what its plan includes until an operator sets it apart, and no more', async () => {
   await using t = await setUp();
+  await run(t.deps, 'merchant', 'open', 'shop-1', '--name', 'One');
   assert.equal(await run(t.deps, 'quota', 'shop-1'), {
     merchantId: 'shop-1',
     quotas: { campaigns: 1_000, audience_segments: 100, webhook_endpoints: 20 },
@@ -237,6 +259,7 @@ test('a merchant may have what its plan includes until an operator sets it apart
   const actions = await t.db
     .selectFrom('operator_actions')
     .select(['action', 'before', 'after'])
+    .where('action', '=', 'quota.set')
     .orderBy('id')
     .execute();
   assert.equal(

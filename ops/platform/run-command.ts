@@ -2,7 +2,12 @@ import type { Kysely } from 'kysely';
 import type { PlatformCommand } from './parse-arguments.ts';
 import { openMerchant } from '../../core/contexts/access/writes.ts';
 import { setQuota } from '../../core/contexts/platform/quotas.ts';
-import { type MaintenanceWindow, readMaintenance, readQuotas } from '../../core/contexts/platform/reads.ts';
+import {
+  type MaintenanceWindow,
+  readMaintenance,
+  readQuotas,
+  requireKnownMerchant,
+} from '../../core/contexts/platform/reads.ts';
 import { endMaintenance, planMaintenance } from '../../core/contexts/platform/writes.ts';
 import type { Database } from '../../core/database/tables.ts';
 import type { Clock } from '../../core/runtime/clock.ts';
@@ -33,8 +38,10 @@ export async function runPlatformCommand(
       return { value: { merchantId, keyId, key }, text: `${merchantId} is open; its key is shown this once:\n${key}` };
     }
     case 'quotas':
+      await requireKnownMerchant(db, command.merchantId);
       return await showQuotas(db, command.merchantId, nowMs);
     case 'set-quota':
+      await requireKnownMerchant(db, command.merchantId);
       await setQuota(db, command, nowMs);
       return await showQuotas(db, command.merchantId, nowMs);
     default:

@@ -44,6 +44,20 @@ export async function readCurrentMaintenance(
 }
 
 /**
+ * Throws `resource.not_found` for a merchant of whom nothing is known, by what operators may read: no account was opened, no
+ * event was accepted and no plan was chosen.
+ */
+export async function requireKnownMerchant(db: Kysely<Database>, merchantId: string): Promise<void> {
+  const { rows } = await sql<{ known: boolean }>`
+    select exists (select from mailbox where merchant_id = ${merchantId})
+      or exists (select from billing_subscriptions where merchant_id = ${merchantId})
+      or exists (select from operator_actions where merchant_id = ${merchantId} and action = 'merchant.open') as known
+  `.execute(db);
+  if (rows[0]?.known !== true)
+    throw new LanewayError('resource.not_found', `nothing is known of a merchant ${JSON.stringify(merchantId)}`);
+}
+
+/**
  * How much of each resource a merchant may have: what operators have set, else what its plan of the day includes, else,
  * without a plan, what the smallest does.
  */
