@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { workLane } from './act.ts';
 import { each } from './testing/one-event-system.ts';
-import { type Payload } from './testing/test-event.ts';
+import type { Payload } from './testing/test-event.ts';
 import { type HandlerModule, done, skip, snooze } from '../core/events/handler.ts';
 import { createRegistry } from '../core/events/registry.ts';
 import { LanewayError } from '../core/runtime/errors.ts';

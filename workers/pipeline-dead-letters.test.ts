@@ -3,10 +3,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectS3 } from '../core/clients/s3.ts';
 import { attributesOf, receiveAll, sendBody } from '../core/testing/intake.ts';
+import { provision } from '../ops/local/provision.ts';
 import { PERFORMANCE, PRODUCTS, product, setUp } from './testing/pipeline-system.ts';
 
 test('a body that leaves no room for the attributes goes to the object store, and back through it', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const body = `{"filler":"${'x'.repeat(1_048_500)}"}`;
   await sendBody(t.sqs, t.url(PERFORMANCE), body);
   assert.is((await t.run(PERFORMANCE, 1)).deadLettered, 1);
@@ -30,7 +31,7 @@ test('a body that leaves no room for the attributes goes to the object store, an
 });
 
 test('a body that cannot be read now keeps what comes behind it in its group, and no other group', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const attributes = { handler: 'decode', fingerprint: 'f' };
   const reference = { bodyIn: 's3', bucket: `${t.stack}-dead-letters`, key: 'dead-letters/1' };
   await sendBody(t.sqs, t.url(PRODUCTS), JSON.stringify(reference), { group: 'shop-1', attributes });
@@ -49,7 +50,7 @@ test('a body that cannot be read now keeps what comes behind it in its group, an
 });
 
 test('what refers to a place where no body can lie is dead, and not tried again', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const attributes = { handler: 'handleProductCoreUpdate', fingerprint: 'f' };
   const places = [
     { merchantId: 'a\u0000', day: '2026-12-01', mseq: 1 },
@@ -65,7 +66,7 @@ test('what refers to a place where no body can lie is dead, and not tried again'
 });
 
 test('a dead event that is moved back becomes one redrive command, and its lane is due', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const handler = 'handleProductCoreUpdate';
   const attributes = { handler, fingerprint: 'abc' };
   const send = (marker?: Record<string, string>) =>
@@ -116,7 +117,7 @@ test('a dead event that is moved back becomes one redrive command, and its lane 
 });
 
 test('moving back the dead letter of an effect re-arms its intent', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const handler = 'synchronizeCampaignStateWithAdNetworks';
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-1'));
   await t.run(PRODUCTS, 1);

@@ -10,13 +10,14 @@ import { topologyOf } from '../core/events/topology.ts';
 import { systemClock as clock } from '../core/runtime/clock.ts';
 import { createBodyHmac } from '../core/runtime/ids.ts';
 import { attributesOf, receiveAll, sendBody } from '../core/testing/intake.ts';
+import { provision } from '../ops/local/provision.ts';
 import type { AcceptableEvent } from './accept-rows.ts';
 import { decode } from './decode.ts';
 import { toReceived } from './message.ts';
 import { HMAC_KEY, PERFORMANCE, PRODUCTS, performance, product, setUp } from './testing/pipeline-system.ts';
 
 test('events are accepted in order, their merchants woken with pointers, and then deleted', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   for (const id of ['e1', 'e2', 'e3'])
     await sendBody(t.sqs, t.url(PRODUCTS), product(id, 'shop-1'), { group: 'shop-1' });
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-2'), { group: 'shop-2' });
@@ -48,7 +49,7 @@ test('events are accepted in order, their merchants woken with pointers, and the
 });
 
 test('raw and wrapped deliveries of SNS are both accepted, with the same bytes', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const body = performance('p1');
   await t.sns.send(
     new PublishCommand({
@@ -66,7 +67,7 @@ test('raw and wrapped deliveries of SNS are both accepted, with the same bytes',
 });
 
 test('what is no event ends in the DLQ, body unchanged, with code, reason and path', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const bodies = ['no json 🛒', performance('p1', { clicks: 'many' }), performance('p2').replace('1.0.0', '7.0.0')];
   for (const body of bodies) await sendBody(t.sqs, t.url(PERFORMANCE), body);
   assert.equal(await t.run(PERFORMANCE, 3), {
@@ -93,7 +94,7 @@ test('what is no event ends in the DLQ, body unchanged, with code, reason and pa
 });
 
 test('hostile merchant ids are either lanes of their own or dead letters, and harm no other', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const legal = ['a:b', '123', '../x', 'Größe GmbH', '商店', 'shop 🛒', '{x}', '__proto__', "'; drop table inbox; --"];
   const illegal = ['m'.repeat(300), '', 'a\u0000b', 'line\nbreak'];
   for (const [i, merchant] of [...legal, ...illegal].entries())
@@ -117,7 +118,7 @@ test('hostile merchant ids are either lanes of their own or dead letters, and ha
 });
 
 test('a duplicate is dropped, and the same id with other bytes is dead-lettered as a conflict', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   const send = (body: string) => sendBody(t.sqs, t.url(PRODUCTS), body, { group: 'shop-1' });
   await send(product('e1', 'shop-1'));
   await send(product('e1', 'shop-1'));
@@ -139,7 +140,7 @@ test('a duplicate is dropped, and the same id with other bytes is dead-lettered 
 });
 
 test('a crash between commit and delete applies once, and the redelivery wakes the merchant again', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-1'), { group: 'shop-1' });
   const messages = await receiveAll(t.sqs, t.url(PRODUCTS), 1, 1);
   // The process dies after accepting: neither the wake nor the delete happened.
@@ -168,7 +169,7 @@ function acceptableOf(message: Message | undefined): AcceptableEvent {
 }
 
 test('a merchant that could not be woken keeps its messages in SQS, in order; the others are deleted', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   for (const id of ['e1', 'e2']) await sendBody(t.sqs, t.url(PRODUCTS), product(id, 'shop-1'), { group: 'shop-1' });
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-2'), { group: 'shop-2' });
   t.sleepy.add('shop-1');
@@ -188,7 +189,7 @@ test('a merchant that could not be woken keeps its messages in SQS, in order; th
 });
 
 test('while Postgres fails nothing is deleted, but what is no event still reaches the DLQ', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-1'), { group: 'shop-1' });
   await sendBody(t.sqs, t.url(PRODUCTS), 'nonsense', { group: 'other' });
   await sql`alter table inbox rename to inbox_away`.execute(t.db);
@@ -199,7 +200,7 @@ test('while Postgres fails nothing is deleted, but what is no event still reache
 });
 
 test('what only a registered release reads waits in SQS, with its group behind it, and is given up after 15 minutes', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   await registerSchemaVersions(
     t.db,
     new Map(
@@ -238,7 +239,7 @@ test('what only a registered release reads waits in SQS, with its group behind i
 });
 
 test('a message whose receipt was taken over is not deleted by its late first receiver, and is harmless', async () => {
-  await using t = await setUp();
+  await using t = await setUp(provision);
   await sendBody(t.sqs, t.url(PRODUCTS), product('e1', 'shop-1'));
   const late = await receiveAll(t.sqs, t.url(PRODUCTS), 1, 1);
   const second = await receiveAll(t.sqs, t.url(PRODUCTS), 1);

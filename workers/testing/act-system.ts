@@ -1,9 +1,9 @@
 import { type ActDependencies, workLane } from '../act.ts';
 import { type Payload, testActor, testEvent } from './test-event.ts';
 import type { EventDefinition, HandlerDefinition } from '../../core/events/definition.ts';
-import { type HandlerModule } from '../../core/events/handler.ts';
+import type { HandlerModule } from '../../core/events/handler.ts';
 import { seedInbox } from '../../core/testing/engine.ts';
-import { type World } from '../../core/testing/world.ts';
+import type { World } from '../../core/testing/world.ts';
 
 /** A little system of one event whose handlers the test writes. */
 export function system(

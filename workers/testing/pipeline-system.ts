@@ -4,13 +4,12 @@ import { connectDynamoDB } from '../../core/clients/dynamodb.ts';
 import { connectS3 } from '../../core/clients/s3.ts';
 import { connectSNS } from '../../core/clients/sns.ts';
 import { connectSQS } from '../../core/clients/sqs.ts';
-import { registry } from '../../core/events/registry.ts';
+import { type Registry, registry } from '../../core/events/registry.ts';
 import { topologyOf } from '../../core/events/topology.ts';
 import { systemClock as clock } from '../../core/runtime/clock.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { receiveAll } from '../../core/testing/intake.ts';
 import { createWorld } from '../../core/testing/world.ts';
-import { provision } from '../../ops/local/provision.ts';
 import { createAcceptBatches } from '../accept-batch.ts';
 import { createAdmission } from '../admit.ts';
 import { createDedupe } from '../dedupe.ts';
@@ -21,10 +20,18 @@ export const HMAC_KEY = 'a key for tests only';
 export const PRODUCTS = 'ProductSyncEventsQueue';
 export const PERFORMANCE = 'AnalyticsPerformanceProcessingQueue';
 
+const connectAll = () => ({ sqs: connectSQS(), sns: connectSNS(), dynamodb: connectDynamoDB(), s3: connectS3() });
+
+/** Makes the queues, which only a test may reach for. */
+type Provision = (
+  aws: ReturnType<typeof connectAll>,
+  made: { registry: Registry; stack: string; region: string; account: string },
+) => Promise<unknown>;
+
 /** Real queues, a real database, and a wake that the test can make fail. */
-export async function setUp() {
+export async function setUp(provision: Provision) {
   const world = await createWorld();
-  const aws = { sqs: connectSQS(), sns: connectSNS(), dynamodb: connectDynamoDB(), s3: connectS3() };
+  const aws = connectAll();
   const place = { region: 'eu-central-1', account: '000000000000' };
   await provision(aws, { registry, stack: world.stack, ...place });
   const topology = topologyOf(registry, world.stack);
