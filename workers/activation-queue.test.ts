@@ -139,6 +139,15 @@ test('a command that is sent again, since its answer was lost on the way, is ans
   assert.equal(await s.queue.renew(exchanged.claimed, LEASE_MS), []);
 });
 
+test('of the exchanges of a client no answer is kept but the last', async () => {
+  await using s = setup();
+  await s.add('m1', 'm2', 'm3');
+  for (const merchantId of ['m1', 'm2', 'm3']) assert.equal(merchants(await s.claim(1)), [merchantId]);
+  assert.is((await s.keys()).filter((key) => key.startsWith('answer:')).length, 1);
+  await s.claim(1);
+  assert.is((await s.keys()).filter((key) => key.startsWith('answer:')).length, 0);
+});
+
 test('a suspended activation can be made due at once, and one that is not suspended any more is left alone', async () => {
   await using s = setup();
   await s.add('m');

@@ -95,6 +95,8 @@ export function createActivationQueue(options: {
   const key = (suffix: string) => `${prefix}:${name}:${suffix}`;
   const base = key('');
   let blocking: RedisQueueBackend | undefined;
+  /** Tokens of exchanges that were answered, which Redis need not remember any more. */
+  let answered: string[] = [];
   const listened = (made: RedisQueueBackend): RedisQueueBackend => {
     // Redis being away is told by the commands that fail; unheard, the event would end the process.
     made.on('error', () => undefined);
@@ -127,7 +129,13 @@ export function createActivationQueue(options: {
         encodeMerchant(end.activation.merchantId),
       ]);
       const claim = [base, nowMs, Math.min(room, MAX_PER_CALL), token, lockMs, options.worker];
-      const [ended, claimed, due] = await redis.activationsExchange(keys.length, ...keys, ...claim, ...args);
+      const over = answered;
+      answered = [];
+      const [ended, claimed, due] = await redis.activationsExchange(
+        keys.length,
+        ...[...keys, ...claim, over.length, ...over, ...args],
+      );
+      if (ended.length + claimed.length > 0) answered.push(token);
       return {
         claimed: Array.from({ length: claimed.length / 4 }, (_, i) => readClaim(claimed.slice(4 * i), token)),
         refused: ends.flatMap(({ activation }, i) => (ended[i] === 1 ? [] : [activation])),

@@ -66,12 +66,13 @@ const WHEN_FULL = '#!lua flags=allow-oom\n';
 /**
  * Ends what was worked and claims what comes next.
  *
- * A command whose answer was lost with its connection is sent again. The answer is therefore kept for as long as what it
- * claimed is locked: the same command again changes nothing, renews those locks and is answered as before. Otherwise what
- * was claimed the first time would be nobody's for a lease.
+ * A command whose answer was lost with its connection is sent again. The answer is therefore kept until its client says that it
+ * came, at most for as long as what it claimed is locked: the same command again changes nothing, renews those locks and is
+ * answered as before. Otherwise what was claimed the first time would be nobody's for a lease.
  *
  * KEYS: wait, active, delayed, marker, meta, what this very command was answered.
- * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, then for each end: id, token, action, due time,
+ * ARGV: prefix, now, room, token of new claims, lock in ms, worker's name, how many earlier commands of the client were
+ * answered, the token of each, then for each end: id, token, action, due time,
  * id of what follows it, deduplication id. Actions: `done`; `again` (a new activation at the tail); `later` (delayed until
  * the due time).
  * Answers: what became of each end (1, or 0 where the lock was not the caller's), claims as flat `id, data, stalled count,
@@ -99,8 +100,10 @@ if before then
   end
   return answered(ended, claimed)
 end
+local answers = tonumber(ARGV[7])
+for i = 8, 7 + answers do redis.call('UNLINK', prefix .. 'answer:' .. ARGV[i]) end
 local ended = {}
-for i = 7, #ARGV, 6 do
+for i = 8 + answers, #ARGV, 6 do
   local id, held, action, due, nextId, deid = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local job = prefix .. id
   if redis.call('GET', job .. ':lock') ~= held then
