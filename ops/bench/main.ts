@@ -36,4 +36,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const exitCode = await main(process.argv.slice(2));
+// A part that failed may have left connections open, which would keep the process.
+process.stdout.write('', () => process.exit(exitCode));
